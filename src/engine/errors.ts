@@ -1,0 +1,102 @@
+/** The error vocabulary: one table of codes, errors as data for the journal, and the classes that user code can catch. */
+import type { Json } from './json.ts';
+
+/** Code → what it means and what to do. docs/errors.md is made from this table. */
+export const ERROR_CODES = {
+  E_ABSENT_CONTEXT:
+    'A durable operation was called in a worker but outside its run. Call it from the workflow function, or from code that it awaits.',
+  E_BAD_DURATION: "A duration is not a number of milliseconds or a text such as '250ms', '30s', '5m', '2h', '3 days'.",
+  E_BAD_OPTION: 'An option of a connection, call or workflow is invalid. The message names it.',
+  E_CALL_FAILED: 'A call got a final answer that is not a success, or all its attempts are used up.',
+  E_CANCELLED: 'The run was cancelled.',
+  E_CRASHED: 'The worker died five times in a row while working on this run. Look for memory use or process.exit in the workflow.',
+  E_DEADLINE: 'The call could not be completed before its retry deadline.',
+  E_DIVERGED:
+    'The workflow code took another way than the journal records. Deploy code that matches and resume, or register a new version.',
+  E_DUPLICATE_WORKFLOW: 'Two workflows are registered with the same name and version.',
+  E_INPUT_INVALID: "The input does not satisfy the workflow's schema. The message names the field.",
+  E_INTERNAL: 'A fault of Holdfast itself. Please report it with the run id.',
+  E_KEY_CONFLICT: 'The idempotency key was used before with another input. Use a new key, or send the same input.',
+  E_LIMIT_JOURNAL:
+    'The run has more than 10,000 journal entries or 20 MB. Split the work, or go on in a new run with continueAsNew(input).',
+  E_MESSAGE_MALFORMED: 'A start message is not a JSON object of the documented form.',
+  E_MESSAGE_TOO_LARGE: 'A start message is larger than 256 KB. Store the data and send a reference.',
+  E_NOT_SERIALISABLE: 'A value is not plain JSON and cannot be journaled.',
+  E_PAYLOAD_MISSING: 'A stored payload is gone.',
+  E_PORT_TAKEN: 'A port is in use. The message names the flag that changes it.',
+  E_REQUEST_INVALID: 'The request could not be built from the options given.',
+  E_SCHEMA: "A reply does not satisfy the call's schema.",
+  E_SECRET_MISSING: 'A secret is not there. Create it and resume the run.',
+  E_STALLED: 'The workflow waits for something that is not a durable operation and that never came.',
+  E_STEP_FAILED: 'A step failed finally.',
+  E_TIMEOUT: 'A time limit of user code passed.',
+  E_UNKNOWN_OUTCOME: 'An unkeyed effect was sent and its outcome is not known. It is not repeated; settle it.',
+  E_UNKNOWN_VERSION: 'The run began with a workflow version that is no longer registered.',
+  E_UNKNOWN_WORKFLOW: 'No workflow of that name is registered.',
+  E_WORKFLOW_FAILED: 'The workflow function threw.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error as data: what the journal, the API and logs carry. */
+export type ErrorData = {
+  code: string;
+  message: string;
+  name?: string;
+  stack?: string;
+  /** Machine-readable parts: `pointer`, `status`, `attempts`, … */
+  detail?: { [key: string]: Json | undefined };
+};
+
+export class HoldfastError extends Error {
+  readonly code: string;
+  readonly detail: { [key: string]: Json | undefined };
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; detail?: { [key: string]: Json | undefined } } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.detail = options.detail ?? {};
+  }
+}
+
+/** A step's or workflow's way to say: do not try again. */
+export class NonRetryableError extends Error {
+  override readonly name = 'NonRetryableError';
+  readonly retryable = false;
+}
+
+/** A step's way to ask for its next time. `after`: milliseconds from now, or a duration text. */
+export class RetryAfterError extends Error {
+  override readonly name = 'RetryAfterError';
+  readonly after: number | string;
+  constructor(message: string, after: number | string, options?: ErrorOptions) {
+    super(message, options);
+    this.after = after;
+  }
+}
+
+/** A step failed finally. `cause` carries the name and message of what it threw last. */
+export class StepError extends HoldfastError {}
+
+export class CancelledError extends HoldfastError {}
+
+export class TimeoutError extends HoldfastError {}
+
+const MAX_STACK = 2_000;
+
+/** Any thrown value as data. Never throws. */
+export function toErrorData(thrown: unknown, fallback: ErrorCode = 'E_WORKFLOW_FAILED'): ErrorData {
+  try {
+    if (thrown instanceof HoldfastError) {
+      return { code: thrown.code, name: thrown.name, message: thrown.message, ...stackOf(thrown), detail: thrown.detail };
+    }
+    if (thrown instanceof Error) return { code: fallback, name: thrown.name, message: thrown.message, ...stackOf(thrown) };
+    return { code: fallback, name: 'Error', message: `a value that is not an Error was thrown: ${String(thrown)}` };
+  } catch {
+    return { code: fallback, name: 'Error', message: 'a value that cannot be described was thrown' };
+  }
+}
+
+function stackOf(error: Error): { stack?: string } {
+  return typeof error.stack === 'string' ? { stack: error.stack.slice(0, MAX_STACK) } : {};
+}

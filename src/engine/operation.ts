@@ -1,0 +1,80 @@
+/**
+ * What an operation is to the engine: a thing with an identity and an effect class that can be attempted.
+ * Calls, steps and sleeps are operations; a new kind is a new maker of these objects and nothing else.
+ */
+import type { ErrorData } from './errors.ts';
+import type { Json } from './json.ts';
+import type { Clock, Entropy } from './ports.ts';
+
+/**
+ * What it may change outside (RFC 9110, section 9.2).
+ * `safe`: made again freely. `idempotent`, `keyed`: START durable first, made again after a crash.
+ * `unsafe`: START durable first, never made again by itself once it may have been sent.
+ */
+export type Effect = 'safe' | 'idempotent' | 'keyed' | 'unsafe';
+
+export type Operation = {
+  /** `call`, `step`, `sleep`: shown to people, part of no decision. */
+  readonly kind: string;
+  /** Everything that makes it this operation, arguments included; the engine adds the scope and the ordinal among equals. */
+  readonly identity: string;
+  /** What an idempotency key is derived from: the identity without query and body. Default: `identity`. */
+  readonly keyIdentity?: string;
+  /** For people: `GET crm /companies/acme`. */
+  readonly label: string;
+  readonly effect: Effect;
+  /** Hash of the body, kept in START of keyed operations: another one on a later attempt is a divergence. */
+  readonly bodyHash?: string;
+  /** Keyed: a START older than this many milliseconds is not sent again but is unknown. */
+  readonly keyTtl?: number;
+  /** The longest one attempt can take, ms: none starts unless the invocation has that much time left and a reserve. */
+  readonly timeout: number;
+  /** One try. Must not reject: what it throws is a fault of its own and fails the operation. */
+  attempt(env: AttemptEnv): Promise<Verdict>;
+  /** Asked when an unsafe operation may have happened; absent: `pause`. */
+  unknown?(env: AttemptEnv): Promise<Verdict>;
+  /** The error that user code sees, from its data. Default: a HoldfastError. */
+  revive?(error: ErrorData, value: string | undefined): Error;
+};
+
+/** What an attempt may know. The same shape serves calls made outside a run, where `run` is absent. */
+export type AttemptEnv = {
+  readonly run?: { readonly id: string; readonly tenant: string; readonly workflow: string; readonly traceparent?: string };
+  /** The operation's id within the run: short, stable over replays; the journal's `op`. */
+  readonly op: string;
+  /** Material of the idempotency key: run, key identity, scope and ordinal among equals. Stable over attempts, crashes and redrives. */
+  readonly keyMaterial: string;
+  /** 1 for the first; counts only attempts that consumed one. */
+  readonly attempt: number;
+  /** Throttled answers so far. */
+  readonly throttles: number;
+  /** When it was issued first; retry deadlines count from here. Milliseconds since the epoch. */
+  readonly issuedAt: number;
+  /** When its first START was written, if there is one. */
+  readonly firstSentAt?: number;
+  /** Retries made within this delivery so far: at most 2 are made in process. */
+  readonly quickRetries: number;
+  /** Milliseconds left in this invocation for waiting and working; Infinity outside Lambda. */
+  readonly remaining: number;
+  /** Aborted when the run's context closes. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** What the composition root gave for the makers of operations, by name (`http`). */
+  readonly services: Readonly<Record<string, unknown>>;
+};
+
+/** What one attempt led to. `record` goes into the journal as it is. */
+export type Verdict =
+  /** `value`: the JSON text that the journal keeps and `issue` resolves with, now and on every replay. */
+  | { then: 'done'; value: string | undefined; record?: Json }
+  /** Final. */
+  | { then: 'fail'; error: ErrorData; value?: string; record?: Json }
+  /** Not before `at` (ms since the epoch). The attempt is known to have had no effect, or the operation is not `unsafe`. */
+  | { then: 'again'; at: number; counts: 'attempt' | 'throttle' | 'nothing'; error: ErrorData; record?: Json }
+  /** Sent, and nobody knows. Only for `unsafe`, or `keyed` past its `keyTtl`. */
+  | { then: 'unknown'; error: ErrorData; record?: Json }
+  /** From `unknown()` alone: it did not happen; send it as new. */
+  | { then: 'resend'; record?: Json }
+  /** A person must act (a secret is missing, an unknown must be settled); tried again when the run is resumed. */
+  | { then: 'pause'; error: ErrorData; record?: Json };
