@@ -1,0 +1,92 @@
+/** The AWS clients, configured so that no request looks into files and all share one HTTP layer. S3 and Secrets Manager load when first used. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { HoldfastError } from '../engine/errors.ts';
+import { type Env, endpointOf, type Service } from './endpoints.ts';
+import { type UndiciHandler, undiciHandler } from './undici-handler.ts';
+
+export type Clients = {
+  readonly dynamodb: DynamoDBClient;
+  readonly sqs: SQSClient;
+  s3(): Promise<S3Client>;
+  secretsManager(): Promise<SecretsManagerClient>;
+  /** Closes the sockets. */
+  destroy(): void;
+};
+
+/** The first and three more: about two seconds with the SDK's own back-off. */
+const MAX_ATTEMPTS = 4;
+
+export function awsClients(env: Env, handler: UndiciHandler = undiciHandler()): Clients {
+  const streaming = undiciHandler({ streams: true });
+  let s3: Promise<S3Client> | undefined;
+  let secretsManager: Promise<SecretsManagerClient> | undefined;
+  return {
+    dynamodb: new DynamoDBClient({
+      ...common(env, 'DYNAMODB'),
+      requestHandler: handler,
+      accountIdEndpointMode: 'disabled',
+      endpointDiscoveryEnabled: false,
+    }),
+    // The md5 of a message is a second hash of what TLS has already protected.
+    sqs: new SQSClient({ ...common(env, 'SQS'), requestHandler: handler, md5: false, useQueueUrlAsEndpoint: false }),
+    s3: () => {
+      s3 ??= import('@aws-sdk/client-s3').then(
+        ({ S3Client }) =>
+          new S3Client({
+            ...common(env, 'S3'),
+            requestHandler: streaming,
+            forcePathStyle: endpointOf(env, 'S3') !== undefined,
+            requestChecksumCalculation: 'WHEN_REQUIRED',
+            responseChecksumValidation: 'WHEN_REQUIRED',
+          }),
+      );
+      return s3;
+    },
+    secretsManager: () => {
+      secretsManager ??= import('@aws-sdk/client-secrets-manager').then(
+        ({ SecretsManagerClient }) => new SecretsManagerClient({ ...common(env, 'SECRETS_MANAGER'), requestHandler: handler }),
+      );
+      return secretsManager;
+    },
+    destroy: () => {
+      handler.destroy();
+      streaming.destroy();
+    },
+  };
+}
+
+function common(env: Env, service: Service) {
+  const endpoint = endpointOf(env, service);
+  const credentials = credentialsOf(env, endpoint);
+  return {
+    region: regionOf(env, endpoint),
+    maxAttempts: MAX_ATTEMPTS,
+    retryMode: 'standard' as const,
+    defaultsMode: 'standard' as const,
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    userAgentAppId: 'holdfast',
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
+}
+
+function regionOf(env: Env, endpoint: string | undefined): string {
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION;
+  if (region) return region;
+  if (endpoint !== undefined) return 'us-east-1';
+  throw new HoldfastError('E_BAD_OPTION', 'AWS_REGION is not set: name the region of the stack', { detail: { field: 'AWS_REGION' } });
+}
+
+/** Lambda keeps its role's credentials in the environment for as long as the environment lives. An emulator takes any. */
+function credentialsOf(env: Env, endpoint: string | undefined) {
+  const accessKeyId = env.AWS_ACCESS_KEY_ID;
+  const secretAccessKey = env.AWS_SECRET_ACCESS_KEY;
+  if (accessKeyId && secretAccessKey) {
+    return { accessKeyId, secretAccessKey, ...(env.AWS_SESSION_TOKEN ? { sessionToken: env.AWS_SESSION_TOKEN } : {}) };
+  }
+  return endpoint === undefined || env.AWS_PROFILE ? undefined : { accessKeyId: 'local', secretAccessKey: 'local' };
+}

@@ -1,0 +1,115 @@
+/**
+ * What becomes of a message on the dead-letter queue. Knows the ports alone.
+ * A start that never became a run is kept with its reason until somebody decides; anything that belongs to a persisted run
+ * only makes the sweeper look at that run: a dead letter never fails one.
+ */
+import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
+import type { Clock, DeadLetter, PayloadStore, RunStore, WakeMessage } from './ports.ts';
+import { parseStartMessage, runId, type StartRequest } from './start.ts';
+
+/** Beside a refused message: why, and what it was before it was sent anew. */
+export const DEAD_LETTER_ATTRIBUTES = {
+  reason: 'HoldfastReason',
+  messageId: 'HoldfastMessageId',
+  sentAt: 'HoldfastSentAt',
+} as const;
+
+export type DeadMessage = {
+  messageId: string;
+  body: string;
+  /** When it was sent, milliseconds since the epoch. */
+  sentAt: number;
+  attributes: { readonly [name: string]: string | undefined };
+};
+
+/** `kept`: listed as a dead letter. `nudged`: its run is looked at now. `dropped`: its run has ended or is gone. */
+export type Drained = { outcome: 'kept' | 'nudged' | 'dropped'; run?: string };
+
+export type Draining = { store: RunStore; payloads: PayloadStore; clock: Clock };
+
+/** A table's item holds 400 KB; what is longer is stored whole beside it, and its beginning shown. */
+const LONGEST_BODY = 256 * 1024;
+const SHOWN = 16 * 1024;
+
+/** The body of a wake message, or undefined for anything else. */
+export function parseWakeMessage(body: string): WakeMessage | undefined {
+  try {
+    const message = JSON.parse(body) as { run?: unknown; traceparent?: unknown } | null;
+    if (message === null || typeof message !== 'object' || typeof message.run !== 'string' || message.run === '') return undefined;
+    return { run: message.run, ...(typeof message.traceparent === 'string' ? { traceparent: message.traceparent } : {}) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Idempotent: the same message drained twice ends in the same. Throws when a store does; then the message stays. */
+export async function drainDeadLetter(ports: Draining, message: DeadMessage): Promise<Drained> {
+  const refused = reasonOf(message);
+  const messageId = message.attributes[DEAD_LETTER_ATTRIBUTES.messageId] ?? message.messageId;
+  if (!refused) {
+    const wake = parseWakeMessage(message.body);
+    if (wake) return nudge(ports, wake.run);
+  }
+  const { request, fault } = parsed(message.body);
+  if (!refused && request) {
+    const id = runId(request.tenant ?? 'default', request.workflow, request.idempotencyKey ?? messageId);
+    const nudged = await nudge(ports, id);
+    if (nudged.run !== undefined) return nudged;
+  }
+  const reason = refused ?? fault ?? neverStarted();
+  await ports.store.putDeadLetter({
+    id: messageId,
+    firstSeen: Number(message.attributes[DEAD_LETTER_ATTRIBUTES.sentAt]) || message.sentAt,
+    ...(await kept(ports.payloads, messageId, message.body, reason)),
+    ...(request ? { workflow: request.workflow, tenant: request.tenant ?? 'default' } : {}),
+  });
+  return { outcome: 'kept' };
+}
+
+/** Sets `due` to now. `run` is there when it exists. */
+async function nudge({ store, clock }: Draining, id: string): Promise<Drained> {
+  const run = (await store.load([id])).get(id);
+  if (!run || 'stub' in run) return { outcome: 'dropped' };
+  if (run.due === undefined) return { outcome: 'dropped', run: id };
+  const now = clock.now();
+  // Moved by somebody else in between: then it moves, which is all that is wanted.
+  if (run.due > now) await store.pushDue(id, run.due, now);
+  return { outcome: 'nudged', run: id };
+}
+
+async function kept(payloads: PayloadStore, id: string, body: string, reason: ErrorData): Promise<Pick<DeadLetter, 'body' | 'reason'>> {
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= LONGEST_BODY) return { body, reason };
+  const ref = `dead-letters/${id}`;
+  await payloads.put(ref, Buffer.from(body));
+  return { body: body.slice(0, SHOWN), reason: { ...reason, detail: { ...reason.detail, bodyRef: ref, bodyBytes: bytes } } };
+}
+
+function reasonOf(message: DeadMessage): ErrorData | undefined {
+  const text = message.attributes[DEAD_LETTER_ATTRIBUTES.reason];
+  if (text === undefined) return undefined;
+  try {
+    const reason = JSON.parse(text) as ErrorData;
+    if (typeof reason?.code === 'string' && typeof reason.message === 'string') return reason;
+  } catch {
+    // Somebody else's attribute of the same name: read the message as if it were not there.
+  }
+  return undefined;
+}
+
+function parsed(body: string): { request?: StartRequest; fault?: ErrorData } {
+  try {
+    return { request: parseStartMessage(body) };
+  } catch (error) {
+    return { fault: toErrorData(error, 'E_MESSAGE_MALFORMED') };
+  }
+}
+
+function neverStarted(): ErrorData {
+  return toErrorData(
+    new HoldfastError(
+      'E_INTERNAL',
+      'the message was delivered as often as the queue allows and never became a run: the worker failed before it could write one. Look at its log, then redrive.',
+    ),
+  );
+}
