@@ -1,0 +1,57 @@
+/** A run's journal as the API shows it: a stable form of its own, whatever the engine's encoding becomes. */
+import { decodeEntries, type Entry } from '../engine/journal.ts';
+import type { RunRecord, RunStore } from '../engine/ports.ts';
+import type { JournalItem } from './schemas.ts';
+import { excerpt, time } from './views.ts';
+
+/** Below Lambda's 6 MB for an answer. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+/** What is durable of it, in order: the part in the item, then the segments. */
+export async function readEntries(run: RunRecord, store: RunStore): Promise<Entry[]> {
+  const entries = run.journal ? decodeEntries(run.journal) : [];
+  if (!run.spilled) return entries;
+  for (const segment of await store.segments(run.id, run.incarnation)) entries.push(...decodeEntries(segment.data));
+  return entries;
+}
+
+/** Entries from `from` on, as many as fit. `next`: the last one shown, if there are more. */
+export function journalPage(entries: readonly Entry[], from: number, limit: number): { items: JournalItem[]; next?: string } {
+  const items: JournalItem[] = [];
+  let bytes = 0;
+  let seq = from;
+  for (; seq < entries.length && items.length < limit; seq++) {
+    const item = entryView(entries[seq] as Entry, seq);
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    if (bytes > PAGE_BYTES && items.length > 0) break;
+    items.push(item);
+  }
+  return { items, ...(seq < entries.length ? { next: String(seq - 1) } : {}) };
+}
+
+export function entryView(entry: Entry, seq: number): JournalItem {
+  if (entry.k === 'park') {
+    return { seq, type: 'park', at: time(entry.at), ...(entry.wakeAt === undefined ? {} : { wakeAt: time(entry.wakeAt) }) };
+  }
+  if (entry.k === 'end') {
+    const { outcome } = entry;
+    return {
+      seq,
+      type: 'end',
+      at: time(entry.at),
+      status: entry.status,
+      ...('error' in outcome ? { error: outcome.error } : excerpt(outcome.value)),
+    };
+  }
+  const common = { seq, type: entry.k, at: time(entry.at), call: entry.op, label: entry.label };
+  if (entry.k === 'start') return { ...common, effect: entry.effect, sending: entry.n };
+  return {
+    ...common,
+    ...(entry.k === 'retry'
+      ? { next: time(entry.next), issuedAt: time(entry.issuedAt), attempt: entry.attempt, throttles: entry.throttles }
+      : {}),
+    ...('error' in entry && entry.error ? { error: entry.error } : {}),
+    ...('value' in entry && entry.value ? excerpt(entry.value) : {}),
+    attempts: entry.attempts ?? [],
+  };
+}

@@ -1,0 +1,99 @@
+/** What an API error looks like: RFC 9457, one code with its status and title, and which field was at fault. */
+import { HoldfastError } from '../engine/errors.ts';
+import type { Json } from '../engine/json.ts';
+
+/** Code → status and title. The titles never vary; what is particular stands in `detail`. */
+export const PROBLEMS = {
+  E_BODY_MALFORMED: { status: 400, title: 'The body is not JSON.' },
+  E_BODY_TOO_LARGE: { status: 413, title: 'The body is too large.' },
+  E_INPUT_INVALID: { status: 422, title: "The input does not satisfy the workflow's schema." },
+  E_INTERNAL: { status: 500, title: 'A fault of Holdfast itself.' },
+  E_KEY_CONFLICT: { status: 422, title: 'The idempotency key was used before with another input.' },
+  E_MEDIA_TYPE: { status: 415, title: 'The body is of a type that is not understood.' },
+  E_METHOD_NOT_ALLOWED: { status: 405, title: 'The method does not apply here.' },
+  E_NOT_SERIALISABLE: { status: 422, title: 'The input holds what JSON cannot give back.' },
+  E_REQUEST_INVALID: { status: 400, title: 'A parameter or header is invalid.' },
+  E_UNAUTHORIZED: { status: 401, title: 'A valid bearer token is needed.' },
+  E_UNKNOWN_ROUTE: { status: 404, title: 'There is nothing at this path.' },
+  E_UNKNOWN_RUN: { status: 404, title: 'There is no such run.' },
+  E_UNKNOWN_WORKFLOW: { status: 404, title: 'No workflow of that name is registered.' },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Where the fault is: a JSON pointer into the body (RFC 6901, the whole body is `""`), a query parameter, or a header. */
+export type FieldError = { message: string } & ({ pointer: string } | { parameter: string } | { header: string });
+
+/** Thrown by handlers to answer with an error. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldError[];
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { errors?: readonly FieldError[]; headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+  }
+  get status(): number {
+    return PROBLEMS[this.code].status;
+  }
+}
+
+/** Any thrown value as a problem; what is not the caller's to mend becomes a 500 that tells nothing of the inside. */
+export function toProblem(thrown: unknown): Problem {
+  if (thrown instanceof Problem) return thrown;
+  if (thrown instanceof HoldfastError) {
+    switch (thrown.code) {
+      case 'E_INPUT_INVALID':
+        return new Problem('E_INPUT_INVALID', thrown.message, { errors: inputErrors(thrown), cause: thrown });
+      case 'E_NOT_SERIALISABLE':
+        return new Problem('E_NOT_SERIALISABLE', thrown.message, {
+          errors: [{ pointer: wholeAsEmpty(text(thrown.detail.pointer)), message: thrown.message }],
+          cause: thrown,
+        });
+      case 'E_REQUEST_INVALID': {
+        const parameter = text(thrown.detail.field);
+        if (parameter === '') break;
+        return new Problem('E_REQUEST_INVALID', thrown.message, { errors: [{ parameter, message: thrown.message }], cause: thrown });
+      }
+    }
+  }
+  return new Problem('E_INTERNAL', 'the request could not be answered: try again, and report it with the request id if it stays', {
+    cause: thrown,
+  });
+}
+
+/** The body of a problem. `urn:` because a type is a name before it is a page (RFC 9457, section 3.1.1). */
+export function problemBody(problem: Problem, about: { path: string; requestId?: string }) {
+  const { status, title } = PROBLEMS[problem.code];
+  const first = problem.errors[0];
+  return {
+    type: `urn:holdfast:error:${problem.code}`,
+    title,
+    status,
+    detail: problem.message,
+    code: problem.code,
+    instance: about.path,
+    ...(about.requestId === undefined ? {} : { requestId: about.requestId }),
+    ...(first && 'pointer' in first ? { pointer: first.pointer } : {}),
+    ...(problem.errors.length === 0 ? {} : { errors: problem.errors }),
+  };
+}
+
+/** The start contract points below `/input`; over HTTP the body is the input itself. */
+function inputErrors(error: HoldfastError): FieldError[] {
+  const issues = Array.isArray(error.detail.issues) ? error.detail.issues : [];
+  return issues.map((issue) => {
+    const { pointer, message } = issue as { pointer: string; message: string };
+    return { pointer: pointer.replace(/^\/input(?=\/|$)/, ''), message };
+  });
+}
+
+const wholeAsEmpty = (pointer: string): string => (pointer === '/' ? '' : pointer);
+const text = (value: Json | undefined): string => (typeof value === 'string' ? value : '');

@@ -1,0 +1,99 @@
+/** Records as the API shows them: times as ISO 8601 texts, large values bounded, links beside them. */
+import { HoldfastError } from '../engine/errors.ts';
+import { resolve } from '../engine/payloads.ts';
+import type { DeadLetter, Payload, PayloadStore, RunRecord, RunSummary } from '../engine/ports.ts';
+import type { DeadLetterItem, Run, RunItem, StartedRun } from './schemas.ts';
+
+/** A run's input and result are shown whole up to this: two of them must fit into one answer of Lambda (6 MB). */
+export const SHOWN_BYTES = 1024 * 1024;
+/** What is shown of one of many values. */
+export const EXCERPT_BYTES = 4 * 1024;
+
+const FINAL: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);
+
+export const hasEnded = (run: Pick<RunRecord, 'status'>): boolean => FINAL.has(run.status);
+
+export const time = (at: number): string => new Date(at).toISOString();
+
+export function runLinks(id: string, base: string): RunItem['links'] {
+  return { self: `${base}/v1/runs/${id}`, journal: `${base}/v1/runs/${id}/journal` };
+}
+
+export function startedView(run: Pick<RunRecord, 'id' | 'status'>, base: string): StartedRun {
+  return { id: run.id, status: run.status, links: runLinks(run.id, base) };
+}
+
+export function summaryView(run: RunSummary, base: string): RunItem {
+  return {
+    id: run.id,
+    workflow: run.workflow,
+    version: run.version,
+    status: run.status,
+    tenant: run.tenant,
+    createdAt: time(run.createdAt),
+    ...(run.startedAt === undefined ? {} : { startedAt: time(run.startedAt) }),
+    ...(run.endedAt === undefined ? {} : { endedAt: time(run.endedAt) }),
+    ...(run.wakeAt === undefined ? {} : { wakeAt: time(run.wakeAt) }),
+    ...(run.reason === undefined ? {} : { reason: run.reason }),
+    links: runLinks(run.id, base),
+  };
+}
+
+export async function runView(run: RunRecord, payloads: PayloadStore, base: string): Promise<Run> {
+  const { outcome } = run;
+  const [input, result] = await Promise.all([
+    shown(run.input, payloads),
+    outcome && 'value' in outcome ? shown(outcome.value, payloads) : undefined,
+  ]);
+  return {
+    ...summaryView(run, base),
+    idempotencyKey: run.key,
+    crashes: run.crashes,
+    input,
+    ...(outcome && 'value' in outcome ? { result } : {}),
+    ...(outcome && 'error' in outcome ? { error: outcome.error } : {}),
+  };
+}
+
+/** The value; of one that is too large or gone, how large it is. */
+async function shown(payload: Payload, payloads: PayloadStore): Promise<unknown> {
+  if ('ref' in payload && payload.bytes > SHOWN_BYTES) return { truncated: true, bytes: payload.bytes };
+  try {
+    return parsed(await resolve(payload, payloads));
+  } catch (error) {
+    // Payloads expire some time after their run has ended, earlier than the run itself.
+    if (error instanceof HoldfastError && error.code === 'E_PAYLOAD_MISSING') {
+      return { missing: true, ...('ref' in payload ? { bytes: payload.bytes } : {}) };
+    }
+    throw error;
+  }
+}
+
+/** A function that returns nothing leaves an empty text. */
+export const parsed = (text: string): unknown => (text === '' ? null : JSON.parse(text));
+
+/** One of many values: the value itself while it is small, otherwise the beginning of its text. */
+export function excerpt(payload: Payload): { value?: unknown; truncated?: true; bytes?: number } {
+  if ('ref' in payload) return { truncated: true, bytes: payload.bytes };
+  const bytes = Buffer.byteLength(payload.text);
+  return bytes <= EXCERPT_BYTES ? { value: parsed(payload.text) } : { value: beginning(payload.text), truncated: true, bytes };
+}
+
+/** At most that many bytes, whole characters. */
+function beginning(text: string): string {
+  // `stream` keeps back a character that the cut has split.
+  return new TextDecoder().decode(Buffer.from(text.slice(0, EXCERPT_BYTES)).subarray(0, EXCERPT_BYTES), { stream: true });
+}
+
+export function deadLetterView(letter: DeadLetter): DeadLetterItem {
+  const bytes = Buffer.byteLength(letter.body);
+  return {
+    id: letter.id,
+    firstSeen: time(letter.firstSeen),
+    reason: letter.reason,
+    ...(letter.tenant === undefined ? {} : { tenant: letter.tenant }),
+    ...(letter.workflow === undefined ? {} : { workflow: letter.workflow }),
+    ...(bytes <= EXCERPT_BYTES ? { body: letter.body } : { body: beginning(letter.body), truncated: true as const }),
+    bytes,
+  };
+}
