@@ -4,8 +4,8 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { HoldfastError } from './errors.ts';
-import type { Operation } from './operation.ts';
 import type { Json } from './json.ts';
+import type { Operation } from './operation.ts';
 
 /** Where operations of the same identity are counted: the run itself, or one item of a `map`. */
 export type Scope = { readonly path: string; readonly ordinals: Map<string, number> };
@@ -21,7 +21,6 @@ export type RunHandle = {
   random(): number;
   /** Resolves with the journaled JSON text (or rejects with the revived error) when the pump delivers it. */
   issue(operation: Operation): Promise<string | undefined>;
-  sleep(ms: number): Promise<void>;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: Json): void;
 };
 

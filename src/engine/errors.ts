@@ -82,6 +82,13 @@ export class CancelledError extends HoldfastError {}
 
 export class TimeoutError extends HoldfastError {}
 
+/** An error of this vocabulary from its data, as user code sees it live and on replay alike. */
+export function reviveError(data: ErrorData): HoldfastError {
+  const error = new HoldfastError(data.code as ErrorCode, data.message, { detail: data.detail ?? {} });
+  if (data.stack !== undefined) error.stack = data.stack;
+  return error;
+}
+
 const MAX_STACK = 2_000;
 
 /** Any thrown value as data. Never throws. */

@@ -75,7 +75,7 @@ export function parseStartMessage(body: string): StartRequest {
     }
   }
   const request: StartRequest = { workflow: text('workflow', true) as string };
-  if (message['input'] !== undefined) request.input = message['input'];
+  if (message.input !== undefined) request.input = message.input;
   for (const field of ['idempotencyKey', 'tenant', 'traceparent'] as const) {
     const value = text(field);
     if (value !== undefined) request[field] = value;

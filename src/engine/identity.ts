@@ -1,0 +1,32 @@
+/** An operation's id within its run, and the material of its idempotency key: the same on every replay. */
+import { createHash } from 'node:crypto';
+import type { Scope } from './context.ts';
+import type { Operation } from './operation.ts';
+
+/** Longer identities are kept as hashes, so that entries stay small. */
+const READABLE_MAX = 120;
+
+export function identify(operation: Operation, scope: Scope, run: string): { id: string; keyMaterial: string } {
+  const ordinal = count(scope, `i ${operation.identity}`);
+  const keyIdentity = operation.keyIdentity ?? operation.identity;
+  const keyOrdinal = operation.keyIdentity === undefined ? ordinal : count(scope, `k ${keyIdentity}`);
+  const place = scope.path === '' ? operation.identity : `${scope.path} ${operation.identity}`;
+  const name =
+    place.length <= READABLE_MAX ? place : `${operation.kind} ${createHash('sha256').update(place).digest('base64url').slice(0, 22)}`;
+  return {
+    id: ordinal === 0 ? name : `${name} #${ordinal}`,
+    keyMaterial: JSON.stringify([run, keyIdentity, scope.path, keyOrdinal]),
+  };
+}
+
+/** The scope of one item of the next `map` in `scope`. */
+export function mapScopes(scope: Scope): (index: number) => Scope {
+  const path = `${scope.path}/${count(scope, 'map')}`;
+  return (index) => ({ path: `${path}[${index}]`, ordinals: new Map() });
+}
+
+function count(scope: Scope, what: string): number {
+  const ordinal = scope.ordinals.get(what) ?? 0;
+  scope.ordinals.set(what, ordinal + 1);
+  return ordinal;
+}

@@ -1,0 +1,104 @@
+/**
+ * The journal: its entries and their encoding. Only `done` and `fail` are delivered to user code; the others tell what
+ * was about to happen to an operation, so that a later worker knows what may already have been done.
+ */
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { ErrorData } from './errors.ts';
+import type { Json } from './json.ts';
+import type { Effect } from './operation.ts';
+import type { Payload } from './ports.ts';
+
+/** How far the run's code had come when this was delivered: replay delivers it at the very same place. */
+export type IssueMark = {
+  /** Operations issued until then. */
+  issued: number;
+  /** Rolling hash over their ids, in order. */
+  hash: string;
+};
+
+export type Entry =
+  /** About to be sent, durable before it is. `n` counts sendings; unsafe operations have one for each. */
+  | { k: 'start'; op: string; at: number; label: string; effect: Effect; n: number; body?: string }
+  /** Not now: parked until `next`. `attempts` are the records since the last entry of this operation. */
+  | {
+      k: 'retry';
+      op: string;
+      at: number;
+      label: string;
+      next: number;
+      issuedAt: number;
+      attempt: number;
+      throttles: number;
+      error?: ErrorData;
+      attempts?: Json[];
+    }
+  /** Sent, and nobody knows. */
+  | { k: 'unknown'; op: string; at: number; label: string; error: ErrorData; attempts?: Json[] }
+  /** It is settled that the sending did not happen. */
+  | { k: 'unsent'; op: string; at: number; label: string; attempts?: Json[] }
+  | ({ k: 'done'; op: string; at: number; label: string; value?: Payload; attempts?: Json[] } & IssueMark)
+  | ({ k: 'fail'; op: string; at: number; label: string; error: ErrorData; value?: Payload; attempts?: Json[] } & IssueMark)
+  /** Spilled runs only: the park, or the end, that the update of `RUN` which follows repeats. */
+  | { k: 'park'; at: number; wakeAt?: number }
+  | { k: 'end'; at: number; status: 'succeeded' | 'failed' | 'cancelled'; outcome: { value: Payload } | { error: ErrorData } };
+
+export type Delivered = Extract<Entry, { k: 'done' | 'fail' }>;
+
+export function isDelivered(entry: Entry): entry is Delivered {
+  return entry.k === 'done' || entry.k === 'fail';
+}
+
+const PLAIN = 0;
+const ZSTD = 1;
+/** Below this, compressing costs more than it saves. */
+const COMPRESS_FROM = 4 * 1024;
+
+/** One byte of format, then a JSON array, compressed when that pays. */
+export function encodeEntries(entries: readonly Entry[]): Uint8Array {
+  return pack(JSON.stringify(entries));
+}
+
+export function decodeEntries(data: Uint8Array): Entry[] {
+  return JSON.parse(unpack(data)) as Entry[];
+}
+
+export function pack(text: string): Uint8Array {
+  const raw = Buffer.from(text, 'utf8');
+  const body = raw.length < COMPRESS_FROM ? raw : zstdCompressSync(raw);
+  const packed = Buffer.allocUnsafe(body.length + 1);
+  packed[0] = body === raw ? PLAIN : ZSTD;
+  body.copy(packed, 1);
+  return packed;
+}
+
+export function unpack(data: Uint8Array): string {
+  const body = Buffer.from(data.buffer, data.byteOffset + 1, data.byteLength - 1);
+  return (data[0] === ZSTD ? zstdDecompressSync(body) : body).toString('utf8');
+}
+
+/** About how many bytes an entry takes, cheaply: for deciding when to flush and where to split. */
+export function roughSize(entry: Entry): number {
+  let size = 200;
+  if ('value' in entry && entry.value && 'text' in entry.value) size += entry.value.text.length;
+  if ('attempts' in entry && entry.attempts) size += 250 * entry.attempts.length;
+  if ('error' in entry && entry.error) size += entry.error.message.length + (entry.error.stack?.length ?? 0);
+  return size;
+}
+
+/** Rolling hash of operation ids: two 32-bit FNV-1a lanes. It tells apart what honest code does; it resists nobody. */
+export function rollingHash(): { add(id: string): void; value(): string } {
+  let a = 0x811c9dc5;
+  let b = 0xc2b2ae35;
+  return {
+    add(id) {
+      for (let i = 0; i < id.length; i++) {
+        const code = id.charCodeAt(i);
+        a = Math.imul(a ^ code, 0x01000193);
+        b = Math.imul(b ^ code, 0x85ebca6b) ^ (b >>> 15);
+      }
+      a = Math.imul(a ^ 0x1f, 0x01000193);
+      b = Math.imul(b ^ 0x1f, 0x85ebca6b);
+    },
+    value: () => (a >>> 0).toString(36) + (b >>> 0).toString(36).padStart(7, '0'),
+  };
+}

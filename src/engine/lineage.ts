@@ -1,0 +1,305 @@
+/**
+ * The durable side of one run in one worker: claim, flush, park, finish, each conditional on what this worker last read or
+ * wrote. Whoever finds another's nonce or segment has lost the run and stops. Knows nothing of user code.
+ */
+import { HoldfastError, toErrorData } from './errors.ts';
+import { type Entry, encodeEntries, roughSize } from './journal.ts';
+import { externalise, externaliseEntries } from './payloads.ts';
+import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunRecord, RunStore, Stub, Written } from './ports.ts';
+
+/** An item that is updated again stays below this, since every update costs the whole item. */
+export const INLINE_ITEM_BYTES = 4 * 1024;
+/** A run's last write may be this large. */
+export const FINAL_ITEM_BYTES = 200 * 1024;
+const SEGMENT_BYTES = 200 * 1024;
+/** Inputs above this leave the item when it is written to be updated again. */
+const INLINE_INPUT_BYTES = 2 * 1024;
+/** Names, times and numbers of an item, roughly. */
+const OVERHEAD_BYTES = 500;
+/** The sweeper looks this long after the lease has ended, and after a wake should have come. */
+export const DUE_MARGIN_MS = 60_000;
+const WRITE_TRIES = 4;
+
+/** Another worker owns the run now. Internal: user code never sees it. */
+export class LostLineage extends Error {
+  override readonly name = 'LostLineage';
+  readonly found: RunRecord | Stub | undefined;
+  constructor(found: RunRecord | Stub | undefined) {
+    super('the run is owned by another worker');
+    this.found = found;
+  }
+}
+
+export type LineagePorts = { store: RunStore; payloads: PayloadStore; clock: Clock; entropy: Entropy; observe: Observer };
+
+export type Park = {
+  status: 'waiting' | 'paused';
+  wakeAt?: number;
+  due: number;
+  reason?: RunRecord['reason'];
+  idleWakes: number;
+};
+
+export type Finish = { status: 'succeeded' | 'failed' | 'cancelled'; outcome: { value: string } | { error: RunRecord['reason'] & {} } };
+
+export type Lineage = {
+  readonly record: RunRecord;
+  readonly exists: boolean;
+  /** Entries known to be durable. */
+  readonly durable: number;
+  /** This worker may send effects until then (ms since the epoch); 0 without a lease. */
+  readonly leasedUntil: number;
+  /** Makes the entries durable and takes the lease. */
+  flush(entries: readonly Entry[]): Promise<void>;
+  /** Takes the lease without new entries. `crash`: because an earlier worker died on this run. */
+  claim(crash: boolean): Promise<void>;
+  /** `inbox`: something was put there since it was read; nothing is parked. */
+  park(entries: readonly Entry[], park: Park): Promise<'parked' | 'inbox'>;
+  finish(entries: readonly Entry[], finish: Finish): Promise<'finished' | 'inbox'>;
+  /** The inbox was read again when its counter was this. */
+  sawInbox(counter: number): void;
+};
+
+export function openLineage(options: {
+  record: RunRecord;
+  exists: boolean;
+  /** The journal as loaded. */
+  entries: readonly Entry[];
+  ports: LineagePorts;
+  owner: string;
+  /** When a lease taken now ends. */
+  leaseUntil: number;
+}): Lineage {
+  const { ports, owner, leaseUntil } = options;
+  const { store, clock } = ports;
+  let record = options.record;
+  let exists = options.exists;
+  let durable = options.entries.length;
+  let leased = false;
+  let last: Entry | undefined = options.entries.at(-1);
+  let inline: readonly Entry[] = options.record.spilled ? [] : options.entries;
+
+  const note = (what: Extract<EngineEvent, { type: 'run.written' }>['what']) =>
+    ports.observe({ type: 'run.written', run: record.id, workflow: record.workflow, what });
+
+  /** A write repeated with the same bytes and nonce until the service has answered. */
+  async function persist<T>(write: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await write();
+      } catch (error) {
+        if (tried === WRITE_TRIES) throw error;
+        ports.observe({ type: 'engine.error', run: record.id, error: toErrorData(error, 'E_INTERNAL') });
+        await new Promise<void>((done) => clock.timer(50 * 3 ** (tried - 1) * (0.5 + ports.entropy.random()), done));
+      }
+    }
+  }
+
+  /** Writes `RUN`. False: only the inbox counter had moved. */
+  async function write(next: RunRecord, anyInbox: boolean): Promise<boolean> {
+    const expect = record.nonce;
+    const written: Written = await persist(() => (exists ? store.replace(next, expect, { anyInbox }) : store.create(next)));
+    if (!written.ok) {
+      const { found } = written;
+      const own = found && !('stub' in found) && found.nonce === next.nonce;
+      if (!own) {
+        const moved = exists ? found && !('stub' in found) && found.nonce === expect : found === undefined || 'stub' in found;
+        if (moved) return false;
+        throw new LostLineage(found);
+      }
+    }
+    exists = true;
+    record = next;
+    return true;
+  }
+
+  const working = (crashes: number): RunRecord => {
+    const { wakeAt: _wakeAt, reason: _reason, inboxSeen: _seen, ...rest } = record;
+    return {
+      ...rest,
+      status: 'running',
+      nonce: ports.entropy.id(),
+      startedAt: record.startedAt ?? clock.now(),
+      lease: { owner, until: leaseUntil },
+      due: leaseUntil + DUE_MARGIN_MS,
+      crashes,
+    };
+  };
+
+  /** A first write does not know the counter of a stub that came meanwhile: it takes what is there and goes on. */
+  async function writeWorking(next: RunRecord): Promise<void> {
+    if (await write(next, true)) return;
+    const found = (await store.load([record.id])).get(record.id);
+    if (found && !('stub' in found)) throw new LostLineage(found);
+    if (!(await write({ ...next, inbox: found?.inbox ?? 0 }, true))) throw new LostLineage(found);
+  }
+
+  async function slim(next: RunRecord): Promise<RunRecord> {
+    if (!('text' in next.input) || next.input.text.length <= INLINE_INPUT_BYTES) return next;
+    return { ...next, input: await externalise(next.id, next.input.text, ports.payloads, INLINE_INPUT_BYTES) };
+  }
+
+  const fits = (next: RunRecord, journal: Uint8Array, limit: number): boolean =>
+    journal.length + ('text' in next.input ? Buffer.byteLength(next.input.text) : 100) + OVERHEAD_BYTES <= limit;
+
+  async function appendSegments(entries: readonly Entry[]): Promise<void> {
+    let at = 0;
+    while (at < entries.length) {
+      let size = 0;
+      let end = at;
+      while (end < entries.length && (end === at || size + roughSize(entries[end]!) <= SEGMENT_BYTES)) size += roughSize(entries[end++]!);
+      const part = entries.slice(at, end);
+      const segment = {
+        incarnation: record.incarnation,
+        first: durable,
+        count: part.length,
+        nonce: ports.entropy.id(),
+        data: encodeEntries(part),
+      };
+      const put = await persist(() => store.append(record.id, segment));
+      if (!put.ok && put.found.nonce !== segment.nonce) throw new LostLineage(undefined);
+      note('segment');
+      durable += part.length;
+      last = part.at(-1);
+      at = end;
+    }
+  }
+
+  async function flush(raw: readonly Entry[]): Promise<void> {
+    const entries = await externaliseEntries(record.id, raw, ports.payloads);
+    if (record.spilled) {
+      if (!leased) {
+        await writeWorking(working(0));
+        leased = true;
+        note('claim');
+      }
+      await appendSegments(entries);
+      return;
+    }
+    const next = await slim(working(0));
+    const all = [...inline, ...entries];
+    const journal = encodeEntries(all);
+    const what = !exists ? 'create' : leased ? 'flush' : 'claim';
+    if (fits(next, journal, INLINE_ITEM_BYTES)) {
+      await writeWorking({ ...next, journal, journalLength: all.length });
+      leased = true;
+      inline = all;
+      durable = all.length;
+      last = all.at(-1) ?? last;
+      note(what);
+      return;
+    }
+    await writeWorking({ ...next, spilled: true });
+    leased = true;
+    note('spill');
+    await appendSegments(entries);
+  }
+
+  return {
+    get record() {
+      return record;
+    },
+    get exists() {
+      return exists;
+    },
+    get durable() {
+      return durable;
+    },
+    get leasedUntil() {
+      return leased ? (record.lease?.until ?? 0) : 0;
+    },
+
+    flush,
+
+    async claim(crash) {
+      await writeWorking(await slim(working(crash ? record.crashes + 1 : record.crashes)));
+      leased = true;
+      note('claim');
+    },
+
+    async park(raw, park) {
+      const entries = await externaliseEntries(record.id, raw, ports.payloads);
+      const parked = (): RunRecord => {
+        const { lease: _lease, wakeAt: _wakeAt, reason: _reason, ...rest } = record;
+        return {
+          ...rest,
+          status: park.status,
+          nonce: ports.entropy.id(),
+          startedAt: record.startedAt ?? clock.now(),
+          crashes: 0,
+          idleWakes: park.idleWakes,
+          inboxSeen: record.inbox,
+          due: park.due,
+          ...(park.wakeAt === undefined ? {} : { wakeAt: park.wakeAt }),
+          ...(park.reason === undefined ? {} : { reason: park.reason }),
+        };
+      };
+      if (!record.spilled) {
+        const next = await slim(parked());
+        const all = [...inline, ...entries];
+        const journal = encodeEntries(all);
+        if (fits(next, journal, INLINE_ITEM_BYTES)) {
+          if (!(await write({ ...next, journal, journalLength: all.length }, false))) return 'inbox';
+          inline = all;
+          durable = all.length;
+          leased = false;
+          note('park');
+          return 'parked';
+        }
+        await flush(entries);
+        if (!record.spilled) throw new HoldfastError('E_INTERNAL', 'a journal that does not fit was not spilled');
+        entries.length = 0;
+      }
+      if (entries.length > 0 || last?.k !== 'park') {
+        await flush([...entries, { k: 'park', at: clock.now(), ...(park.wakeAt === undefined ? {} : { wakeAt: park.wakeAt }) }]);
+      }
+      if (!(await write(parked(), false))) return 'inbox';
+      leased = false;
+      note('park');
+      return 'parked';
+    },
+
+    async finish(raw, finish) {
+      const entries = await externaliseEntries(record.id, raw, ports.payloads);
+      const outcome: Outcome =
+        'value' in finish.outcome ? { value: await externalise(record.id, finish.outcome.value, ports.payloads) } : finish.outcome;
+      const ended = (): RunRecord => {
+        const { lease: _lease, wakeAt: _wakeAt, reason: _reason, due: _due, ...rest } = record;
+        const now = clock.now();
+        return {
+          ...rest,
+          status: finish.status,
+          nonce: ports.entropy.id(),
+          startedAt: record.startedAt ?? now,
+          endedAt: now,
+          crashes: 0,
+          outcome,
+        };
+      };
+      if (!record.spilled) {
+        const all = [...inline, ...entries];
+        const journal = encodeEntries(all);
+        const next = ended();
+        const size = journal.length + ('value' in outcome && 'text' in outcome.value ? outcome.value.text.length : 0);
+        if (size <= FINAL_ITEM_BYTES && fits(next, journal, FINAL_ITEM_BYTES + INLINE_ITEM_BYTES)) {
+          if (!(await write({ ...next, journal, journalLength: all.length }, false))) return 'inbox';
+          durable = all.length;
+          note('finish');
+          return 'finished';
+        }
+        await writeWorking({ ...(await slim(working(0))), spilled: true });
+        leased = true;
+        note('spill');
+      }
+      if (last?.k !== 'end') await flush([...entries, { k: 'end', at: clock.now(), status: finish.status, outcome }]);
+      // The end is in the journal: what came into the inbox since then came too late.
+      if (!(await write(ended(), true))) throw new LostLineage(undefined);
+      note('finish');
+      return 'finished';
+    },
+
+    sawInbox(counter) {
+      record = { ...record, inbox: counter };
+    },
+  };
+}

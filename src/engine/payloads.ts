@@ -1,0 +1,46 @@
+/** Which texts stay in the item and which go to the payload store, and getting them back. */
+import { createHash } from 'node:crypto';
+import type { Entry } from './journal.ts';
+import { pack, unpack } from './journal.ts';
+import type { Payload, PayloadStore } from './ports.ts';
+
+/** Compressed bytes above which a text is stored apart. */
+export const INLINE_MAX = 32 * 1024;
+
+/** `text` in place, or put into the payload store under a name made of its content, so that a repeat is harmless. */
+export async function externalise(run: string, text: string, store: PayloadStore, inlineMax: number = INLINE_MAX): Promise<Payload> {
+  if (text.length <= inlineMax) {
+    if (Buffer.byteLength(text) <= inlineMax) return { text };
+  }
+  const packed = pack(text);
+  if (packed.length <= inlineMax && inlineMax === INLINE_MAX) return { text };
+  const ref = `runs/${run}/${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
+  await store.put(ref, packed);
+  return { ref, bytes: Buffer.byteLength(text) };
+}
+
+export async function resolve(payload: Payload, store: PayloadStore): Promise<string> {
+  return 'text' in payload ? payload.text : unpack(await store.get(payload.ref));
+}
+
+/** Entries whose large values are in the payload store by the time this resolves. */
+export async function externaliseEntries(run: string, entries: readonly Entry[], store: PayloadStore): Promise<Entry[]> {
+  return Promise.all(
+    entries.map(async (entry) => {
+      if ((entry.k !== 'done' && entry.k !== 'fail') || !entry.value || !('text' in entry.value)) return entry;
+      if (entry.value.text.length <= INLINE_MAX / 3) return entry;
+      const value = await externalise(run, entry.value.text, store);
+      return value === entry.value ? entry : { ...entry, value };
+    }),
+  );
+}
+
+/** Entries with every value in place, for replay. */
+export async function resolveEntries(entries: readonly Entry[], store: PayloadStore): Promise<Entry[]> {
+  return Promise.all(
+    entries.map(async (entry) => {
+      if ((entry.k !== 'done' && entry.k !== 'fail') || !entry.value || 'text' in entry.value) return entry;
+      return { ...entry, value: { text: await resolve(entry.value, store) } };
+    }),
+  );
+}

@@ -1,0 +1,317 @@
+/**
+ * One issued operation on its way to a result: waits for its time, makes its START durable, attempts, and acts on the verdict.
+ * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
+ */
+import type { ErrorData } from './errors.ts';
+import { toErrorData } from './errors.ts';
+import type { History, Late } from './history.ts';
+import type { Entry } from './journal.ts';
+import type { Json } from './json.ts';
+import type { AttemptEnv, Operation, Verdict } from './operation.ts';
+import type { Clock, Entropy } from './ports.ts';
+
+/** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
+export const SHORT_WAIT_MS = 2_000;
+/** Beyond an attempt's own timeout, what an invocation must have left for writing and parking. */
+export const RESERVE_MS = 2_000;
+/** Effects stop this long before the lease ends. */
+export const LEASE_MARGIN_MS = 1_000;
+
+/** Effects are not called back when the context closes: their results matter to whoever comes next. */
+const NEVER = new AbortController().signal;
+
+/** `barrier`: waits for the end of the replay. `busy`: in flight. `parked`: until `wakeAt`. `blocked`: until a person acts. `over`: has its result. */
+export type TaskState = 'barrier' | 'busy' | 'parked' | 'blocked' | 'over';
+
+export type Task = {
+  readonly id: string;
+  readonly operation: Operation;
+  readonly keyMaterial: string;
+  state: TaskState;
+  wakeAt?: number;
+  pause?: ErrorData;
+};
+
+/** A result that waits for its delivery. */
+export type Completion = { task: Task; value?: string; error?: ErrorData; attempts: Json[]; unknowable: boolean };
+
+/** What a task needs of its run. */
+export type Desk = {
+  readonly run: NonNullable<AttemptEnv['run']>;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly services: AttemptEnv['services'];
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  readonly leasedUntil: () => number;
+  /** The run's context is closed, or its function has settled: nothing new may be sent. */
+  closed(): boolean;
+  /** Resolves when the journal is consumed. */
+  replayed(): Promise<void>;
+  append(entry: Entry): void;
+  durable(): Promise<void>;
+  /** A place among the calls in flight of this environment; returns how to give it back. */
+  slot(): Promise<() => void>;
+  /** Calls back once, unless the context closes first. */
+  at(time: number, fn: () => void): void;
+  complete(completion: Completion): void;
+  diverged(message: string): void;
+  become(task: Task, state: TaskState): void;
+  /** An attempt begins or ends. */
+  sending(task: Task, now: boolean): void;
+  attempted(task: Task, attempt: number, verdict: Verdict): void;
+  /** Results of unsafe operations for a run that is no longer ours. */
+  late(task: Task, late: Late): void;
+  lost(): boolean;
+};
+
+export async function drive(task: Task, desk: Desk): Promise<void> {
+  const { operation } = task;
+  const { clock } = desk;
+  const known = desk.history.progress.get(task.id);
+  const effectful = operation.effect !== 'safe';
+
+  if (effectful) {
+    become('barrier');
+    await desk.replayed();
+    if (desk.closed()) return;
+  }
+  become('busy');
+
+  let attempt = known?.attempt ?? 1;
+  let throttles = known?.throttles ?? 0;
+  let sent = known?.sent ?? 0;
+  let firstSentAt = known?.firstSentAt;
+  const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
+  let next = known?.next ?? 0;
+  /** `next` is in the journal already. */
+  let journaled = known?.next !== undefined;
+  let unknown = known?.unknown;
+  /** A START is in the journal and nothing after it. */
+  let open = known?.open ?? false;
+  let quickRetries = 0;
+  let attempts: Json[] = [];
+
+  if (known?.body !== undefined && known.body !== operation.bodyHash) {
+    desk.diverged(`${operation.label}: its body is not the one that was sent before`);
+    return;
+  }
+  const late = desk.history.late.get(task.id);
+  if (late && (open || unknown)) {
+    finish({
+      task,
+      ...(late.value === undefined ? {} : { value: late.value }),
+      ...(late.error === undefined ? {} : { error: late.error }),
+      attempts: late.record === undefined ? [] : [late.record],
+      unknowable: true,
+    });
+    return;
+  }
+  if (open) {
+    next = 0;
+    if (operation.effect === 'unsafe') becomeUnknown(interrupted());
+  }
+
+  for (;;) {
+    if (next > clock.now() && !(await waitUntil(next))) return;
+    let verdict: Verdict;
+    if (unknown) {
+      verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ then: 'pause', error: unknown as ErrorData }));
+    } else {
+      if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
+        becomeUnknown(keyExpired());
+        continue;
+      }
+      // The place comes before START: nothing may stand between a durable START and the sending but the check of time.
+      const release = await desk.slot();
+      if (desk.closed()) return release();
+      if (!hasTime() || (effectful && !(await makeDurable()))) {
+        release();
+        if (!desk.closed()) defer();
+        return;
+      }
+      desk.sending(task, true);
+      verdict = await ask(() => operation.attempt(env()));
+      desk.sending(task, false);
+      release();
+    }
+    desk.attempted(task, attempt, verdict);
+    if (verdict.record !== undefined) attempts.push(verdict.record);
+    if (desk.lost()) {
+      if (operation.effect === 'unsafe' && (verdict.then === 'done' || verdict.then === 'fail')) {
+        desk.late(task, { attempt, ...outcomeOf(verdict), ...(verdict.record === undefined ? {} : { record: verdict.record }) });
+      }
+      return;
+    }
+    switch (verdict.then) {
+      case 'done':
+      case 'fail':
+        finish({ task, ...outcomeOf(verdict), attempts, unknowable: operation.effect === 'unsafe' });
+        return;
+      case 'again':
+        if (verdict.counts === 'attempt') attempt += 1;
+        if (verdict.counts === 'throttle') throttles += 1;
+        quickRetries += 1;
+        next = verdict.at;
+        journaled = false;
+        break;
+      case 'resend':
+        desk.append({ k: 'unsent', op: task.id, at: clock.now(), label: operation.label, ...(attempts.length > 0 ? { attempts } : {}) });
+        attempts = [];
+        unknown = undefined;
+        next = 0;
+        firstSentAt = undefined;
+        break;
+      case 'unknown':
+        becomeUnknown(verdict.error);
+        break;
+      case 'pause':
+        task.pause = verdict.error;
+        become('blocked');
+        return;
+    }
+    if (desk.closed()) return;
+  }
+
+  function become(state: TaskState): void {
+    desk.become(task, state);
+  }
+
+  function finish(completion: Completion): void {
+    desk.complete(completion);
+    become('over');
+  }
+
+  function becomeUnknown(error: ErrorData): void {
+    desk.append({
+      k: 'unknown',
+      op: task.id,
+      at: clock.now(),
+      label: operation.label,
+      error,
+      ...(attempts.length > 0 ? { attempts } : {}),
+    });
+    attempts = [];
+    unknown = error;
+    open = false;
+    next = 0;
+  }
+
+  /** False: the context closed meanwhile. */
+  async function waitUntil(time: number): Promise<boolean> {
+    const short = time - clock.now() <= SHORT_WAIT_MS && time + operation.timeout + RESERVE_MS <= desk.deadline;
+    if (!short) {
+      if (!journaled) {
+        desk.append({
+          k: 'retry',
+          op: task.id,
+          at: clock.now(),
+          label: operation.label,
+          next: time,
+          issuedAt,
+          attempt,
+          throttles,
+          ...(attempts.length > 0 ? { attempts } : {}),
+        });
+        journaled = true;
+        attempts = [];
+        open = false;
+      }
+      task.wakeAt = time;
+      become('parked');
+    }
+    await new Promise<void>((due) => desk.at(time, due));
+    if (desk.closed()) return false;
+    delete task.wakeAt;
+    become('busy');
+    return true;
+  }
+
+  function hasTime(): boolean {
+    return clock.now() + operation.timeout + RESERVE_MS <= desk.deadline;
+  }
+
+  /** Not in this invocation: the run parks with an immediate wake. */
+  function defer(): void {
+    task.wakeAt = clock.now();
+    become('parked');
+  }
+
+  /** START and everything observed so far are durable and the lease is ours. False: not sent now. */
+  async function makeDurable(): Promise<boolean> {
+    const needed = operation.effect === 'unsafe' ? !open : firstSentAt === undefined;
+    if (needed) {
+      sent += 1;
+      const at = clock.now();
+      firstSentAt ??= at;
+      open = true;
+      desk.append({
+        k: 'start',
+        op: task.id,
+        at,
+        label: operation.label,
+        effect: operation.effect,
+        n: sent,
+        ...(operation.bodyHash === undefined ? {} : { body: operation.bodyHash }),
+      });
+    }
+    await desk.durable();
+    if (desk.closed()) return false;
+    if (hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
+    if (needed) {
+      desk.append({ k: 'unsent', op: task.id, at: clock.now(), label: operation.label });
+      open = false;
+    }
+    return false;
+  }
+
+  function env(): AttemptEnv {
+    return {
+      run: desk.run,
+      op: task.id,
+      keyMaterial: task.keyMaterial,
+      attempt,
+      throttles,
+      issuedAt,
+      ...(firstSentAt === undefined ? {} : { firstSentAt }),
+      quickRetries,
+      remaining: Math.max(0, desk.deadline - RESERVE_MS - clock.now()),
+      signal: effectful ? NEVER : desk.signal,
+      clock,
+      entropy: desk.entropy,
+      services: desk.services,
+    };
+  }
+
+  /** An attempt that throws is a fault of its maker: final, and said so. */
+  async function ask(attempted: () => Promise<Verdict>): Promise<Verdict> {
+    try {
+      return await attempted();
+    } catch (thrown) {
+      return { then: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
+    }
+  }
+
+  function interrupted(): ErrorData {
+    return {
+      code: 'E_UNKNOWN_OUTCOME',
+      name: 'UnknownOutcomeError',
+      message: `${operation.label}: the worker died after this may have been sent; it is not sent again by itself`,
+    };
+  }
+
+  function keyExpired(): ErrorData {
+    return {
+      code: 'E_UNKNOWN_OUTCOME',
+      name: 'UnknownOutcomeError',
+      message: `${operation.label}: it was first sent longer ago than the API keeps its idempotency key; it is not sent again by itself`,
+    };
+  }
+}
+
+function outcomeOf(verdict: Extract<Verdict, { then: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {
+  if (verdict.then === 'done') return verdict.value === undefined ? {} : { value: verdict.value };
+  return { error: verdict.error, ...(verdict.value === undefined ? {} : { value: verdict.value }) };
+}

@@ -1,0 +1,353 @@
+/**
+ * A batch of messages: finds their runs, works on all of them at once, and says of each message when it may be deleted.
+ * Owns the order "persist, then wake, then delete"; knows no queue service and no user code.
+ */
+import { dispatch, MAX_DELAY_MS, type Message } from './dispatch.ts';
+import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
+import { type Ending, execute, PAUSED_DUE_MS, type Strays } from './execution.ts';
+import { decodeEntries, type Entry } from './journal.ts';
+import type { Json } from './json.ts';
+import { type Lineage, LostLineage, openLineage } from './lineage.ts';
+import { resolve, resolveEntries } from './payloads.ts';
+import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, RunStore, Stub, WakeQueue } from './ports.ts';
+import { newRecord, parseInput, parseStartMessage, prepareStart } from './start.ts';
+import type { Registry } from './workflow.ts';
+
+/** The lease outlives the invocation by this much. */
+export const LEASE_AFTER_DEADLINE_MS = 5_000;
+
+export type WorkerPorts = {
+  store: RunStore;
+  payloads: PayloadStore;
+  wake: WakeQueue;
+  clock: Clock;
+  entropy: Entropy;
+  observe: Observer;
+  registry: Registry;
+  /** What the makers of operations need, by name. */
+  services: Readonly<Record<string, unknown>>;
+  strays?: Strays;
+  /** Attempts in flight at once in this environment, over all runs. Default 200. */
+  maxInFlight?: number;
+  /** Always-replay, for tests. */
+  maxDeliveries?: number;
+};
+
+/** A message as it came. `id` stands for a missing idempotency key. */
+export type Received = { id: string; queue: 'start' | 'wake'; body: string; receiveCount: number; tenant?: string };
+
+export type Batch = {
+  /** When the invocation ends, ms since the epoch. */
+  deadline: number;
+  /** Names this invocation in leases. */
+  owner: string;
+  /** The message is done with; called as soon as that is so. */
+  done: (message: Received) => void | Promise<void>;
+};
+
+export type Worker = {
+  /** Resolves with the messages that must stay in the queue. Never rejects. */
+  handle(messages: readonly Received[], batch: Batch): Promise<Received[]>;
+};
+
+type Job = { received: Received[]; message: Message; id: string };
+
+export function createWorker(ports: WorkerPorts): Worker {
+  const { store, clock, observe } = ports;
+  const slot = semaphore(ports.maxInFlight ?? 200);
+
+  return {
+    async handle(messages, batch) {
+      const kept = new Set(messages);
+      const done = async (received: readonly Received[]) => {
+        for (const one of received) {
+          await batch.done(one);
+          kept.delete(one);
+        }
+      };
+      /** A fault with one message is that message's: it stays, the others go on. */
+      const guarded = async (run: string | undefined, work: () => Promise<void>) => {
+        try {
+          await work();
+        } catch (error) {
+          observe({ type: 'engine.error', ...(run === undefined ? {} : { run }), error: toErrorData(error, 'E_INTERNAL') });
+        }
+      };
+
+      const jobs = new Map<string, Job>();
+      await Promise.all(messages.map((received) => guarded(undefined, () => admit(received, jobs, done))));
+      let found: Map<string, RunRecord | Stub>;
+      try {
+        found = await store.load([...jobs.keys()]);
+      } catch (error) {
+        observe({ type: 'engine.error', error: toErrorData(error, 'E_INTERNAL') });
+        return [...kept];
+      }
+      const suspects: Job[] = [];
+      await Promise.all(
+        [...jobs.values()].map((job) =>
+          guarded(job.id, async () => {
+            const what = dispatch(job.message, count(job), found.get(job.id), clock.now(), batch.owner);
+            if ('suspect' in what && what.suspect) suspects.push(job);
+            else await work(job, found.get(job.id), batch, done);
+          }),
+        ),
+      );
+      // What may have brought a worker down is worked on alone, after everybody else is safe.
+      for (const job of suspects) {
+        await guarded(job.id, async () => {
+          const fresh = (await store.load([job.id])).get(job.id);
+          await work(job, fresh, batch, done);
+        });
+      }
+      return [...kept];
+    },
+  };
+
+  /** Makes a job of a message, or a dead letter. Several messages for one run are one job. */
+  async function admit(received: Received, jobs: Map<string, Job>, done: (received: readonly Received[]) => Promise<void>): Promise<void> {
+    let message: Message;
+    try {
+      message = await parse(received, ports.registry);
+    } catch (error) {
+      await refuse([received], toErrorData(error, 'E_MESSAGE_MALFORMED'), done);
+      return;
+    }
+    const id = message.kind === 'start' ? message.start.id : message.run;
+    const known = jobs.get(id);
+    if (!known) {
+      jobs.set(id, { received: [received], message, id });
+    } else if (
+      known.message.kind === 'start' &&
+      message.kind === 'start' &&
+      known.message.start.fingerprint !== message.start.fingerprint
+    ) {
+      await refuse(
+        [received],
+        { code: 'E_KEY_CONFLICT', message: `the idempotency key already belongs to run ${id} with another input`, detail: { run: id } },
+        done,
+      );
+    } else {
+      known.received.push(received);
+      if (message.kind === 'start') known.message = message;
+    }
+  }
+
+  async function refuse(
+    received: readonly Received[],
+    reason: ErrorData,
+    done: (received: readonly Received[]) => Promise<void>,
+  ): Promise<void> {
+    for (const one of received) {
+      await store.putDeadLetter({
+        id: one.id,
+        body: one.body,
+        reason,
+        firstSeen: clock.now(),
+        ...(one.tenant === undefined ? {} : { tenant: one.tenant }),
+        ...workflowOf(one.body),
+      });
+      observe({ type: 'message.refused', reason });
+    }
+    await done(received);
+  }
+
+  async function work(
+    job: Job,
+    found: RunRecord | Stub | undefined,
+    batch: Batch,
+    done: (received: readonly Received[]) => Promise<void>,
+  ): Promise<void> {
+    for (let round = 0; ; round++) {
+      const what = dispatch(job.message, round === 0 ? count(job) : 1, found, clock.now(), batch.owner);
+      switch (what.do) {
+        case 'delete':
+          return done(job.received);
+        case 'refuse':
+          return refuse(job.received, what.reason, done);
+        case 'resend':
+          await ports.wake.wake([{ run: job.id, tenant: (found as RunRecord).tenant, delayMs: what.delayMs }]);
+          return done(job.received);
+        case 'crashed':
+          await failCrashed(what.record, batch);
+          return done(job.received);
+        case 'begin':
+        case 'takeOver': {
+          const ending = await workOn(what, batch);
+          if (ending.type === 'handback') {
+            observe({ type: 'engine.error', run: job.id, error: ending.error });
+            return;
+          }
+          if (ending.type === 'again') break;
+          if (ending.type === 'lost' && !ownedOrEnded(ending.found)) {
+            // Its new owner is not known to have written a due time.
+            const there = (await store.load([job.id])).get(job.id);
+            if (!ownedOrEnded(there)) return;
+          }
+          if (ending.type === 'parked' && ending.wakeAt !== undefined) {
+            const delayMs = ending.wakeAt - clock.now();
+            const tenant = 'record' in what ? what.record.tenant : what.start.tenant;
+            if (delayMs < MAX_DELAY_MS) await ports.wake.wake([{ run: job.id, tenant, ...(delayMs > 0 ? { delayMs } : {}) }]);
+          }
+          return done(job.received);
+        }
+      }
+      found = (await store.load([job.id])).get(job.id);
+    }
+  }
+
+  async function workOn(what: { do: 'begin' | 'takeOver'; suspect: boolean } & Parameters<typeof open>[0], batch: Batch): Promise<Ending> {
+    const { lineage, entries, inbox } = await open(what, batch);
+    const { record } = lineage;
+    try {
+      if (what.suspect) await lineage.claim(true);
+      const unfinished = entries.at(-1);
+      if (unfinished?.k === 'end') {
+        // The end was journaled, and the worker died before it wrote the run's own item.
+        const outcome =
+          'error' in unfinished.outcome ? unfinished.outcome : { value: await resolve(unfinished.outcome.value, ports.payloads) };
+        await lineage.finish([], { status: unfinished.status, outcome });
+        return { type: 'finished' };
+      }
+      const workflow = ports.registry.find(record.workflow, record.version);
+      if (!workflow) {
+        return pause(lineage, {
+          code: 'E_UNKNOWN_VERSION',
+          message: `run ${record.id} began with workflow "${record.workflow}" version ${record.version}, which is not deployed: deploy it again (under "previous"), then resume the run`,
+        });
+      }
+      let input: unknown;
+      try {
+        input = await parseInput(workflow, JSON.parse(await resolve(record.input, ports.payloads)) as Json);
+      } catch (error) {
+        return pause(lineage, toErrorData(error, 'E_INPUT_INVALID'));
+      }
+      return await execute({
+        workflow,
+        input,
+        lineage,
+        entries,
+        inbox,
+        deadline: batch.deadline,
+        clock,
+        entropy: ports.entropy,
+        observe,
+        services: ports.services,
+        slot,
+        deliverLate: (item) => void deliverLate(record, item),
+        ...(ports.strays === undefined ? {} : { strays: ports.strays }),
+        ...(ports.maxDeliveries === undefined ? {} : { maxDeliveries: ports.maxDeliveries }),
+      });
+    } catch (error) {
+      if (error instanceof LostLineage) return { type: 'lost', found: error.found };
+      return { type: 'handback', error: toErrorData(error, 'E_INTERNAL') };
+    }
+  }
+
+  async function open(
+    what: { do: 'begin'; start: Parameters<typeof newRecord>[0]; inbox: number } | { do: 'takeOver'; record: RunRecord },
+    batch: Batch,
+  ): Promise<{ lineage: Lineage; entries: Entry[]; inbox: InboxItem[] }> {
+    const exists = what.do === 'takeOver';
+    const record: RunRecord = exists
+      ? what.record
+      : { ...newRecord(what.start, { now: clock.now(), nonce: ports.entropy.id() }), inbox: what.inbox };
+    // Only a raised counter promises that something is there.
+    const inbox = record.inbox > 0 ? await store.inbox(record.id) : [];
+    const segments = record.spilled ? await store.segments(record.id, record.incarnation) : [];
+    const stored = [
+      ...(record.journal ? decodeEntries(record.journal) : []),
+      ...segments.flatMap((segment) => decodeEntries(segment.data)),
+    ];
+    const entries = await resolveEntries(stored, ports.payloads);
+    const lineage = openLineage({
+      record,
+      exists,
+      entries,
+      ports: { store, payloads: ports.payloads, clock, entropy: ports.entropy, observe },
+      owner: batch.owner,
+      leaseUntil: batch.deadline + LEASE_AFTER_DEADLINE_MS,
+    });
+    return { lineage, entries, inbox };
+  }
+
+  async function pause(lineage: Lineage, reason: ErrorData): Promise<Ending> {
+    const result = await lineage.park([], { status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason, idleWakes: 0 });
+    if (result === 'inbox') return { type: 'again' };
+    observe({ type: 'run.paused', run: lineage.record.id, workflow: lineage.record.workflow, reason });
+    return { type: 'parked' };
+  }
+
+  async function failCrashed(record: RunRecord, batch: Batch): Promise<void> {
+    const { lineage } = await open({ do: 'takeOver', record }, batch);
+    const error: ErrorData = {
+      code: 'E_CRASHED',
+      name: 'HoldfastError',
+      message: `the worker died ${record.crashes} times in a row while working on this run: look for memory use, endless loops or process.exit in workflow "${record.workflow}"`,
+      detail: { crashes: record.crashes },
+    };
+    await lineage.finish([], { status: 'failed', outcome: { error } });
+    observe({ type: 'run.ended', run: record.id, workflow: record.workflow, status: 'failed', error, ms: clock.now() - record.createdAt });
+  }
+
+  async function deliverLate(record: RunRecord, item: Omit<InboxItem, 'at'>): Promise<void> {
+    try {
+      await store.deliver(record.id, { ...item, at: clock.now() }, clock.now());
+      await ports.wake.wake([{ run: record.id, tenant: record.tenant }]);
+    } catch (error) {
+      observe({ type: 'engine.error', run: record.id, error: toErrorData(error, 'E_INTERNAL') });
+    }
+  }
+}
+
+async function parse(received: Received, registry: Registry): Promise<Message> {
+  if (received.queue === 'wake') {
+    const body = JSON.parse(received.body) as { run?: unknown };
+    if (typeof body.run !== 'string')
+      throw new HoldfastError('E_MESSAGE_MALFORMED', 'a wake message must be { "run": "run_…" }', { detail: { pointer: '/run' } });
+    return { kind: 'wake', run: body.run };
+  }
+  const request = parseStartMessage(received.body);
+  if (request.tenant === undefined && received.tenant !== undefined) request.tenant = received.tenant;
+  return { kind: 'start', start: await prepareStart(registry, request, received.id) };
+}
+
+function workflowOf(body: string): { workflow?: string } {
+  try {
+    const { workflow } = JSON.parse(body) as { workflow?: unknown };
+    return typeof workflow === 'string' ? { workflow } : {};
+  } catch {
+    return {};
+  }
+}
+
+function count(job: Job): number {
+  return Math.max(...job.received.map((received) => received.receiveCount));
+}
+
+/** Whoever has the run has written a due time with it, or it has ended. */
+function ownedOrEnded(found: RunRecord | Stub | undefined): boolean {
+  return found !== undefined && !('stub' in found) && (found.due !== undefined || found.endedAt !== undefined);
+}
+
+/** At most `places` at once, first come, first served. */
+export function semaphore(places: number): () => Promise<() => void> {
+  let free = places;
+  const queue: Array<() => void> = [];
+  const release = () => {
+    const next = queue.shift();
+    if (next) next();
+    else free += 1;
+  };
+  return async () => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((turn) => queue.push(turn));
+    let released = false;
+    return () => {
+      if (!released) {
+        released = true;
+        release();
+      }
+    };
+  };
+}
