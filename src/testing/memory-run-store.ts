@@ -129,7 +129,13 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
       }),
     listDeadLetters: ({ limit, after }) =>
       at('listDeadLetters', '', () =>
-        page([...letters.values()], (letter) => order(letter.firstSeen, letter.id), limit, after, structuredClone),
+        page(
+          [...letters.values()],
+          (letter) => order(letter.firstSeen, letter.id),
+          limit,
+          after,
+          (letter) => structuredClone(letter),
+        ),
       ),
   };
 }

@@ -1,0 +1,38 @@
+/** What every PayloadStore must do. */
+import { expect, test } from 'vitest';
+import type { PayloadStore } from '../../../src/engine/ports.ts';
+
+export function payloadStoreContract(open: () => Promise<PayloadStore>): void {
+  test('bytes come back as they were put', async () => {
+    const store = await open();
+    const all = Uint8Array.from({ length: 256 }, (_, index) => index);
+    await store.put('runs/run_1/a b+c=ü', all);
+    expect([...(await store.get('runs/run_1/a b+c=ü'))]).toEqual([...all]);
+    await store.put('empty', new Uint8Array());
+    expect((await store.get('empty')).length).toBe(0);
+  });
+
+  test('ten megabytes come back as they were put', async () => {
+    const store = await open();
+    const large = new Uint8Array(10 * 1024 * 1024).fill(7);
+    large[large.length - 1] = 9;
+    await store.put('large', large);
+    const found = await store.get('large');
+    expect([found.length, found[0], found.at(-1)]).toEqual([large.length, 7, 9]);
+  });
+
+  test('putting the same again changes nothing', async () => {
+    const store = await open();
+    await Promise.all(Array.from({ length: 4 }, () => store.put('key', new Uint8Array([1, 2, 3]))));
+    await store.put('key', new Uint8Array([1, 2, 3]));
+    expect([...(await store.get('key'))]).toEqual([1, 2, 3]);
+  });
+
+  test('a payload that is not there is an error that names it', async () => {
+    const store = await open();
+    await expect(store.get('nothing/here')).rejects.toMatchObject({
+      code: 'E_PAYLOAD_MISSING',
+      message: expect.stringContaining('nothing/here'),
+    });
+  });
+}
