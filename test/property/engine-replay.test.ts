@@ -57,7 +57,32 @@ const waits: Program = async (world) => {
   return { settled: settled.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.message)), last };
 };
 
-const programs: Record<string, Program> = { chains, race, pool, waits };
+/** Completions without an issue between them, observed at different depths of microtasks. */
+const depths: Program = async (world) => {
+  const order: string[] = [];
+  const deep = async (name: string, depth: number) => {
+    const value = await world.call(name);
+    for (let i = 0; i < depth; i++) await null;
+    order.push(value);
+  };
+  await Promise.all([deep('a', 9), deep('b', 0), deep('c', 4), deep('d', 1)]);
+  await world.call(`told ${order.join()}`, 'unsafe');
+  await sleep('10 m');
+  return { order, told: await world.call(`told again ${order.join()}`, 'keyed') };
+};
+
+/** More than an item holds: the journal spills into segments. */
+const large: Program = async (world) => {
+  const sizes: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    const [left, right] = await Promise.all([world.call(`${'x'.repeat(900)} ${i}`), world.call(`write ${i} after ${sizes.join()}`, i % 2 === 0 ? 'unsafe' : 'keyed')]);
+    sizes.push(left.length + right.length);
+    if (i === 2) await sleep('1 m');
+  }
+  return sizes;
+};
+
+const programs: Record<string, Program> = { chains, race, pool, waits, depths, large };
 
 async function journalOf(world: World, record: RunRecord): Promise<Entry[]> {
   const inline = record.journal ? decodeEntries(record.journal) : [];

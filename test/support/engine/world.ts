@@ -219,7 +219,8 @@ export function createWorld(options: WorldOptions) {
       const visible = queue.filter((message) => !message.deleted && message.visibleAt <= clock.now());
       if (visible.length > 0) {
         const batches = roll(options.duplicates) ? [visible, visible] : [visible];
-        await Promise.all(batches.map((batch) => invoke(batch)));
+        // The copy looks fresh: another message for the same run, received at the same moment.
+        await Promise.all(batches.map((batch, copy) => invoke(batch, copy > 0)));
         continue;
       }
       const record = store.peek(id);
@@ -241,23 +242,26 @@ export function createWorld(options: WorldOptions) {
     throw new Error(`the run never ended: seed ${options.seed} ${describe(store.peek(id))}`);
   }
 
-  async function invoke(messages: readonly Queued[]): Promise<void> {
+  async function invoke(messages: readonly Queued[], duplicate: boolean): Promise<void> {
     const life: Life = { dead: false, observed: [] };
     lives.push(life);
     current = life;
+    const originals = new Map<Received, Queued>();
     for (const message of messages) {
-      message.receiveCount += 1;
+      if (!duplicate) message.receiveCount += 1;
       message.visibleAt = clock.now() + VISIBILITY_MS;
+      originals.set({ ...message }, message);
     }
     const worker = createWorker(portsFor(life));
     let over = false;
     const deadline = clock.now() + (options.invocation ?? 180_000);
     void outsideRun(() =>
-      worker.handle(messages, {
+      worker.handle([...originals.keys()], {
         deadline,
         owner: chance.id(),
         done: (message) => {
-          if (!life.dead) (message as Queued).deleted = true;
+          const original = originals.get(message);
+          if (!life.dead && original) original.deleted = true;
         },
       }),
     ).then(() => {
