@@ -1,0 +1,154 @@
+/**
+ * The demo API: three APIs behind bearer tokens, with real state, that misbehave as real ones do.
+ * Owns the order of things: token, route, fault before the effect, effect, fault after it. Also a program of its own.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { parseArgs, parseEnv } from 'node:util';
+import { countEffects } from './effects.ts';
+import { faultPlan } from './faults.ts';
+import { type Pace, plain, send, spoilBefore } from './inject.ts';
+import { listen } from './listen.ts';
+import { APIS, type Api, findRoute } from './routes.ts';
+import { openState } from './state.ts';
+import { demoStats } from './stats.ts';
+import { startStore } from './store.ts';
+
+export type DemoOptions = {
+  /** 0: any free one. */
+  port: number;
+  /** Folder of its log; without it the state ends with the process. */
+  data?: string;
+  /** What the faults are derived from. Default `holdfast`. */
+  seed?: string;
+  /** Default `on`. */
+  faults?: 'on' | 'off';
+  /** Milliseconds. Default: a slow answer takes 800, a drip 100 a byte. */
+  pace?: Pace;
+};
+
+export type DemoApi = { url: string; port: number; stop(): Promise<void> };
+
+const MOST_BODY = 64 * 1024;
+
+export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
+  const tokens = demoTokens();
+  const state = openState(options.data);
+  const store = await startStore(state);
+  const plan = faultPlan(options.seed ?? 'holdfast');
+  const stats = demoStats();
+  const stopping = new AbortController();
+  const pace = options.pace ?? { slow: 800, drip: 100 };
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://demo');
+    const [, first = '', rest = ''] = /^\/([^/]*)(.*)$/.exec(url.pathname) ?? [];
+    if (first === '_demo' && rest === '/effects') return plain(response, { status: 200, body: { items: countEffects(state.rows) } });
+    if (first === '_demo' && rest === '/stats') return plain(response, { status: 200, body: stats.read() });
+    const api = APIS.find((name) => name === first);
+    if (!api) return plain(response, { status: 404, body: { error: `there are /${APIS.join(', /')}, /_demo/effects and /_demo/stats` } });
+    const text = await readBody(request);
+    if (request.headers.authorization !== `Bearer ${tokens[api]}`) {
+      response.setHeader('www-authenticate', 'Bearer');
+      return plain(response, { status: 401, body: { error: `${api} needs its bearer token` } });
+    }
+    const found = findRoute(api, request.method ?? '', rest, url.searchParams);
+    if ('problem' in found) {
+      if (found.allow !== undefined) response.setHeader('allow', found.allow);
+      return plain(response, found.problem);
+    }
+    const { route, upstream } = found;
+    const identity = `${request.method} ${url.pathname}${url.search}\n${text ?? ''}`;
+    const fault = options.faults === 'off' ? undefined : plan.next(api, identity);
+    stats.request(route, identity, fault);
+    if (spoilBefore(fault, request, response, (ms) => stats.throttled(identity, ms))) return;
+    if (text === undefined) return plain(response, { status: 413, body: { error: `a body may have ${MOST_BODY} bytes` } });
+    const body = route.method === 'POST' ? parse(text) : undefined;
+    const key = request.headers['idempotency-key'];
+    const answer =
+      route.method === 'GET'
+        ? await store.read(route, upstream)
+        : await store.create(route, upstream, body, typeof key === 'string' ? key : undefined);
+    if ('replayed' in answer) {
+      stats.replayed();
+      response.setHeader('idempotent-replayed', 'true');
+    }
+    await send(fault, request, response, answer, pace, stopping.signal);
+  }
+
+  const server = await listen(
+    createServer((request, response) => {
+      handle(request, response).catch((error: unknown) => {
+        if (request.socket.destroyed || stopping.signal.aborted) return;
+        process.stderr.write(`demo API: ${request.method} ${request.url}: ${String(error)}\n`);
+        if (response.headersSent) request.socket.destroy();
+        else plain(response, { status: 500, body: { error: 'a fault that is not one of the demo' } });
+      });
+    }),
+    options.port,
+  ).catch(async (error: unknown) => {
+    await store.stop();
+    state.close();
+    throw error;
+  });
+  return {
+    url: server.url,
+    port: server.port,
+    async stop() {
+      stopping.abort();
+      await server.stop();
+      await store.stop();
+      state.close();
+    },
+  };
+}
+
+/** The tokens that the demo asks for; `npm start` gives the same file to the workers as secrets. */
+export function demoTokens(): Record<Api, string> {
+  const env = parseEnv(readFileSync(join(import.meta.dirname, 'demo.env'), 'utf8'));
+  const token = (api: Api) => env[`${api.toUpperCase()}_TOKEN`] ?? '';
+  return { crm: token('crm'), billing: token('billing'), mailer: token('mailer') };
+}
+
+/** `undefined`: too large. Always read to the end, so that the connection stays usable. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= MOST_BODY) chunks.push(chunk);
+  }
+  return bytes <= MOST_BODY ? Buffer.concat(chunks).toString() : undefined;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '3001' },
+      data: { type: 'string' },
+      seed: { type: 'string' },
+      faults: { type: 'string', default: 'on' },
+    },
+  });
+  const api = await startDemoApi({
+    port: Number(values.port),
+    ...(values.data === undefined ? {} : { data: values.data }),
+    ...(values.seed === undefined ? {} : { seed: values.seed }),
+    faults: values.faults === 'off' ? 'off' : 'on',
+  });
+  const end = () => void api.stop().then(() => process.exit(0));
+  process.once('SIGINT', end).once('SIGTERM', end);
+  // As a child: say where it is, and do not outlive the parent.
+  process.once('disconnect', end);
+  process.send?.({ url: api.url, port: api.port });
+  process.stdout.write(`demo API on ${api.url}\n`);
+}
