@@ -51,7 +51,7 @@ function ending({ ok, problems, messages }: Verdict, ms: number): string[] {
   if (ok) return [`All ${messages} messages came to their expected end in ${seconds(ms)}; every effect happened exactly once.`];
   const more = problems.length - MOST_PROBLEMS;
   return [
-    `${problems.length} of the results are not as expected (${messages} messages, ${seconds(ms)}):`,
+    `${problems.length} of the results ${problems.length === 1 ? 'is' : 'are'} not as expected (${messages} messages, ${seconds(ms)}):`,
     ...problems.slice(0, MOST_PROBLEMS).map((problem) => `  ${problem}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];
