@@ -1,0 +1,174 @@
+/**
+ * The environments of one function: reused while warm, started when needed up to a limit, ended when idle for long.
+ * Knows nothing of what is invoked, nor by whom.
+ */
+import { randomUUID } from 'node:crypto';
+import type { FunctionDescription } from '../template/description.ts';
+import { type Environment, FunctionError, startEnvironment } from './environment.ts';
+import type { FunctionLog } from './logs.ts';
+
+export type Lease = {
+  /** Rejects with a `FunctionError`. Frees the environment; a lease is good for one invocation. */
+  invoke(event: string): Promise<string>;
+  /** Gives it back unused. */
+  release(): void;
+};
+
+export type PoolStats = { environments: number; busy: number; invocations: number; errors: number; peak: number };
+
+export type Pool = {
+  readonly function: FunctionDescription;
+  /** Starts one environment if there is none. Rejects with a `FunctionError` when the bundle cannot be loaded. */
+  warm(): Promise<void>;
+  /** Waits for an environment, first come, first served. */
+  lease(): Promise<Lease>;
+  invoke(event: string): Promise<string>;
+  stats(): PoolStats;
+  /** Waits up to `graceMs` for what is running. */
+  stop(options?: { graceMs?: number }): Promise<void>;
+};
+
+export type PoolOptions = {
+  function: FunctionDescription;
+  variables: Record<string, string>;
+  log: FunctionLog;
+  maxEnvironments: number;
+  idleMs?: number;
+};
+
+const IDLE_MS = 60_000;
+/** More at once would only slow each other down. */
+const STARTS_AT_ONCE = 2;
+
+type Waiter = { resolve: (lease: Lease) => void; reject: (error: unknown) => void };
+
+export function createPool({ function: fn, variables, log, maxEnvironments, idleMs = IDLE_MS }: PoolOptions): Pool {
+  const all = new Set<Environment>();
+  const idle: Array<{ environment: Environment; reap: NodeJS.Timeout }> = [];
+  const waiters: Waiter[] = [];
+  const starts = new Set<Promise<void>>();
+  const count = { invocations: 0, errors: 0, peak: 0 };
+  const drained: Array<() => void> = [];
+  let stopped = false;
+
+  const busy = () => all.size - idle.length;
+
+  function leaseOf(environment: Environment): Lease {
+    let used = false;
+    const free = () => {
+      if (!used) offer(environment);
+      used = true;
+    };
+    count.peak = Math.max(count.peak, busy());
+    return {
+      release: free,
+      async invoke(event) {
+        const requestId = randomUUID();
+        count.invocations += 1;
+        try {
+          return await environment.invoke(event, requestId);
+        } catch (error) {
+          count.errors += 1;
+          log.fault(error as FunctionError, requestId);
+          throw error;
+        } finally {
+          free();
+        }
+      },
+    };
+  }
+
+  /** An environment has become free, or has ended. */
+  function offer(environment: Environment): void {
+    if (!environment.alive || stopped) {
+      all.delete(environment);
+      if (stopped) void environment.stop();
+    } else {
+      const waiter = waiters.shift();
+      if (waiter) {
+        waiter.resolve(leaseOf(environment));
+        return;
+      }
+      idle.push({ environment, reap: setTimeout(reap, idleMs, environment).unref() });
+    }
+    if (busy() === 0) for (const done of drained.splice(0)) done();
+    grow();
+  }
+
+  function forget(environment: Environment): void {
+    const index = idle.findIndex((entry) => entry.environment === environment);
+    if (index >= 0) clearTimeout(idle.splice(index, 1)[0]?.reap);
+    all.delete(environment);
+  }
+
+  function reap(environment: Environment): void {
+    if (all.size === 1) return;
+    forget(environment);
+    void environment.stop();
+  }
+
+  function grow(): void {
+    while (!stopped && starts.size < Math.min(waiters.length, STARTS_AT_ONCE) && all.size + starts.size < maxEnvironments) void start();
+  }
+
+  function start(): Promise<void> {
+    const id = `${new Date().toISOString().slice(0, 10).replaceAll('-', '/')}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
+    const starting = startEnvironment({ id, function: fn, variables, log: log.write }).then(
+      (environment) => {
+        starts.delete(starting);
+        all.add(environment);
+        void environment.ended.then(() => {
+          const wasIdle = idle.some((entry) => entry.environment === environment);
+          forget(environment);
+          if (wasIdle && !stopped) log.write(`${id} ended while idle\n`);
+          grow();
+        });
+        offer(environment);
+      },
+      (error: unknown) => {
+        starts.delete(starting);
+        log.fault(error as FunctionError, 'init');
+        waiters.shift()?.reject(error);
+        grow();
+        throw error;
+      },
+    );
+    starts.add(starting);
+    starting.catch(() => undefined);
+    return starting;
+  }
+
+  async function lease(): Promise<Lease> {
+    if (stopped) throw new FunctionError({ errorType: 'Runtime.Unavailable', errorMessage: 'the embedded cloud is stopping', stack: [] });
+    // The one used last: its caches are warm, and the others may come to be reaped.
+    const warm = idle.pop();
+    if (warm) {
+      clearTimeout(warm.reap);
+      return leaseOf(warm.environment);
+    }
+    const waiting = new Promise<Lease>((resolve, reject) => waiters.push({ resolve, reject }));
+    grow();
+    return waiting;
+  }
+
+  return {
+    function: fn,
+    warm: () => (all.size > 0 ? Promise.resolve() : ([...starts][0] ?? start())),
+    lease,
+    invoke: async (event) => (await lease()).invoke(event),
+    stats: () => ({ environments: all.size, busy: busy(), ...count }),
+    async stop({ graceMs = 0 } = {}) {
+      stopped = true;
+      for (const waiter of waiters.splice(0)) {
+        waiter.reject(new FunctionError({ errorType: 'Runtime.Unavailable', errorMessage: 'the embedded cloud is stopping', stack: [] }));
+      }
+      await Promise.allSettled(starts);
+      if (graceMs > 0 && busy() > 0) {
+        await Promise.race([new Promise<void>((resolve) => drained.push(resolve)), new Promise((resolve) => setTimeout(resolve, graceMs))]);
+      }
+      const rest = [...all];
+      for (const environment of rest) forget(environment);
+      await Promise.all(rest.map((environment) => environment.stop()));
+    },
+  };
+}
