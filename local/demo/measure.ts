@@ -23,8 +23,8 @@ export function measure(journal: readonly ApiJournalItem[]): Measures {
   for (const { type, call, label = '', attempts: records = [] } of journal) {
     if (call === undefined) continue;
     if (CALL.test(label)) attempts.set(call, (attempts.get(call) ?? 0) + records.length);
-    else if (label.startsWith('sleep') && type === 'done') waits++;
-    if (type === 'retry') waits++;
+    // A sleep that was parked has a `retry` of its own before its end.
+    if (label.startsWith('sleep') ? type === 'done' : type === 'retry') waits++;
     if (type === 'unknown') unknowns++;
   }
   const counts = [...attempts.values()].map((count) => Math.max(1, count));
