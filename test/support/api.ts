@@ -27,7 +27,7 @@ export const anything = workflow({ name: 'anything', run: async (input) => input
 export type Reply = { status: number; headers: Record<string, string>; body: Body };
 
 /** Everything that answers hold; which of it is there, and how, is what the tests are about. */
-type Body = Run & {
+export type Body = Run & {
   items: Array<RunItem & JournalItem>;
   next: string;
   code: string;

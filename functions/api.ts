@@ -1,0 +1,50 @@
+/** The HTTP API's Lambda: wiring only. */
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import { v7 } from 'uuid';
+import * as z from 'zod/mini';
+import en from 'zod/v4/locales/en.js';
+import { type ApiEvent, createApi } from '../src/api/app.ts';
+import { awsEnvironment } from '../src/aws/environment.ts';
+import type { Clock } from '../src/engine/ports.ts';
+import { registry } from '../src/engine/workflow.ts';
+import { workflows } from '../workflows/index.ts';
+
+// zod/mini comes without words: "Invalid input" would not tell a caller what the input must be.
+z.config(en());
+
+const { clock, runs, payloads, wakes, settings } = awsEnvironment(process.env);
+const logger = new Logger({ serviceName: 'holdfast-api', persistentLogAttributes: { stage: settings.stage } });
+
+/** A request that waits for a run has nothing else that keeps the process alive. */
+const waitingClock: Clock = {
+  now: clock.now,
+  timer(ms, fn) {
+    const timer = setTimeout(fn, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+function log(event: ApiEvent): void {
+  const { type, requestId, ...rest } = event;
+  const about = { request: requestId, ...rest };
+  if (type === 'api.fault') logger.error('a fault', { ...about, error: event.error as Error });
+  else logger.info('answered', about);
+}
+
+export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+  .use(injectLambdaContext(logger))
+  .handler(
+    createApi({
+      store: runs,
+      payloads,
+      wake: wakes,
+      registry: registry(workflows),
+      clock: waitingClock,
+      newKey: () => v7(),
+      tokenHashes: settings.apiTokenHashes,
+      observe: log,
+    }),
+  );
