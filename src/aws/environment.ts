@@ -33,7 +33,8 @@ export function awsEnvironment(env: Env): Environment {
   const clients = awsClients(env);
   const clock = systemClock();
   const entropy = systemEntropy();
-  const waiting = { clock, entropy };
+  // Between two rounds of a request nothing else keeps the process alive.
+  const waiting = { clock: systemClock({ keepAlive: true }), entropy };
   return {
     settings,
     clients,

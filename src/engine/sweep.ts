@@ -3,12 +3,11 @@
  * The index gives hints; every decision is made over the item, read consistently. Wakes go first, `due` moves after:
  * a crash in between wakes a run twice, never not at all.
  */
+import { DUE_MARGIN_MS } from './lineage.ts';
 import type { Clock, RunRecord, RunStore, WakeQueue } from './ports.ts';
 
 /** SQS delays a message at most this long: runs that wake within it get their message now. */
 export const LOOK_AHEAD_MS = 15 * 60_000;
-/** `due` of a parked run lies this much after its `wakeAt`: time for the message to do it. */
-export const DUE_GRACE_MS = 60_000;
 const SHORTEST_PUSH_MS = 60_000;
 const LONGEST_PUSH_MS = 60 * 60_000;
 /** A run that only a person or a signal can move is looked at this often. */
@@ -52,11 +51,11 @@ export function nextStep(run: RunRecord, now: number): Step {
   if (run.due === undefined || run.endedAt !== undefined) return {};
   if (run.due <= now) return { wake: { delayMs: 0 }, due: nextLook(run, now) };
   const { wakeAt } = run;
-  // A `due` beyond the grace says that an earlier sweep has sent the message.
-  const sent = wakeAt === undefined || run.due > wakeAt + DUE_GRACE_MS;
+  // A `due` beyond the margin says that an earlier sweep has sent the message.
+  const sent = wakeAt === undefined || run.due > wakeAt + DUE_MARGIN_MS;
   if (sent || run.status !== 'waiting') return {};
   if (wakeAt > now + LOOK_AHEAD_MS) return {};
-  return { wake: { delayMs: Math.max(0, wakeAt - now) }, due: Math.max(now, wakeAt) + 2 * DUE_GRACE_MS };
+  return { wake: { delayMs: Math.max(0, wakeAt - now) }, due: Math.max(now, wakeAt) + 2 * DUE_MARGIN_MS };
 }
 
 /** As long again as it is already late, from a minute to an hour: that doubles without being counted anywhere. */
@@ -65,7 +64,7 @@ function nextLook(run: RunRecord, now: number): number {
   const expected = expectedAt(run);
   if (expected === undefined) return now + DAILY_MS;
   // Never past the time at which a lapsed lease or a missed wake would be noticed.
-  if (expected > now) return expected + DUE_GRACE_MS;
+  if (expected > now) return expected + DUE_MARGIN_MS;
   return now + Math.min(LONGEST_PUSH_MS, Math.max(SHORTEST_PUSH_MS, now - expected));
 }
 

@@ -1,8 +1,9 @@
 /** The sweeper over the ports in memory. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { DUE_MARGIN_MS } from '../../src/engine/lineage.ts';
 import type { RunRecord } from '../../src/engine/ports.ts';
-import { DUE_GRACE_MS, LOOK_AHEAD_MS, nextStep, sweep } from '../../src/engine/sweep.ts';
+import { LOOK_AHEAD_MS, nextStep, sweep } from '../../src/engine/sweep.ts';
 import { memoryRunStore, memoryWakeQueue, virtualClock } from '../../src/testing/index.ts';
 import { NOW, run } from '../support/contracts/records.ts';
 
@@ -19,7 +20,7 @@ function world(faults: Parameters<typeof memoryRunStore>[0] = {}) {
 const parked = (wakeAt: number, fields: Partial<RunRecord> = {}) => ({
   status: 'waiting' as const,
   wakeAt,
-  due: wakeAt + DUE_GRACE_MS,
+  due: wakeAt + DUE_MARGIN_MS,
   inboxSeen: 0,
   ...fields,
 });
@@ -28,12 +29,12 @@ describe('one step', () => {
   const table: Array<[string, Partial<RunRecord>, { delayMs: number } | undefined, number | undefined]> = [
     ['parked, its time in ten minutes: a delayed wake', parked(NOW + 10 * MINUTE), { delayMs: 10 * MINUTE }, NOW + 12 * MINUTE],
     ['parked, its message sent by an earlier sweep: nothing', parked(NOW + 10 * MINUTE, { due: NOW + 12 * MINUTE }), undefined, undefined],
-    ['parked, its time just passed: a wake now', parked(NOW - 10_000), { delayMs: 0 }, NOW + 2 * DUE_GRACE_MS],
+    ['parked, its time just passed: a wake now', parked(NOW - 10_000), { delayMs: 0 }, NOW + 2 * DUE_MARGIN_MS],
     ['parked, two minutes late: a wake now, and again in two', parked(NOW - 2 * MINUTE), { delayMs: 0 }, NOW + 2 * MINUTE],
     ['parked, half an hour late: again in half an hour', parked(NOW - 30 * MINUTE), { delayMs: 0 }, NOW + 30 * MINUTE],
     ['parked, a day late: again in an hour', parked(NOW - 24 * HOUR), { delayMs: 0 }, NOW + HOUR],
     ['parked for tomorrow, something in the inbox', parked(NOW + 24 * HOUR, { inbox: 1, due: NOW }), { delayMs: 0 }, NOW + MINUTE],
-    ['parked for tomorrow and nudged', parked(NOW + 24 * HOUR, { due: NOW }), { delayMs: 0 }, NOW + 24 * HOUR + DUE_GRACE_MS],
+    ['parked for tomorrow and nudged', parked(NOW + 24 * HOUR, { due: NOW }), { delayMs: 0 }, NOW + 24 * HOUR + DUE_MARGIN_MS],
     ['queued for 15 minutes: a wake', { status: 'queued', createdAt: NOW - 15 * MINUTE, due: NOW }, { delayMs: 0 }, NOW + 15 * MINUTE],
     ['queued a minute ago: nothing', { status: 'queued', createdAt: NOW - MINUTE, due: NOW + 14 * MINUTE }, undefined, undefined],
     [
