@@ -56,14 +56,24 @@ export async function drainDeadLetter(ports: Draining, message: DeadMessage): Pr
     const nudged = await nudge(ports, id);
     if (nudged.run !== undefined) return nudged;
   }
-  const reason = refused ?? fault ?? neverStarted();
-  await ports.store.putDeadLetter({
+  await keepDeadLetter(ports, {
     id: messageId,
+    body: message.body,
+    reason: refused ?? fault ?? neverStarted(),
     firstSeen: Number(message.attributes[DEAD_LETTER_ATTRIBUTES.sentAt]) || message.sentAt,
-    ...(await kept(ports.payloads, messageId, message.body, reason)),
     ...(request ? { workflow: request.workflow, tenant: request.tenant ?? 'default' } : {}),
   });
   return { outcome: 'kept' };
+}
+
+/** Puts a letter, however large its message is: `reason.detail` says where the whole of a body is that was cut. */
+export async function keepDeadLetter({ store, payloads }: Pick<Draining, 'store' | 'payloads'>, letter: DeadLetter): Promise<void> {
+  const bodyBytes = Buffer.byteLength(letter.body);
+  if (bodyBytes <= LONGEST_BODY) return store.putDeadLetter(letter);
+  const bodyRef = `dead-letters/${letter.id}`;
+  await payloads.put(bodyRef, Buffer.from(letter.body));
+  const reason = { ...letter.reason, detail: { ...letter.reason.detail, bodyRef, bodyBytes } };
+  await store.putDeadLetter({ ...letter, body: letter.body.slice(0, SHOWN), reason });
 }
 
 /** Sets `due` to now. `run` is there when it exists. */
@@ -75,14 +85,6 @@ async function nudge({ store, clock }: Draining, id: string): Promise<Drained> {
   // Moved by somebody else in between: then it moves, which is all that is wanted.
   if (run.due > now) await store.pushDue(id, run.due, now);
   return { outcome: 'nudged', run: id };
-}
-
-async function kept(payloads: PayloadStore, id: string, body: string, reason: ErrorData): Promise<Pick<DeadLetter, 'body' | 'reason'>> {
-  const bytes = Buffer.byteLength(body);
-  if (bytes <= LONGEST_BODY) return { body, reason };
-  const ref = `dead-letters/${id}`;
-  await payloads.put(ref, Buffer.from(body));
-  return { body: body.slice(0, SHOWN), reason: { ...reason, detail: { ...reason.detail, bodyRef: ref, bodyBytes: bytes } } };
 }
 
 function reasonOf(message: DeadMessage): ErrorData | undefined {
