@@ -24,6 +24,10 @@ export type ProblemCode = keyof typeof PROBLEMS;
 /** Where the fault is: a JSON pointer into the body (RFC 6901, the whole body is `""`), a query parameter, or a header. */
 export type FieldError = { message: string } & ({ pointer: string } | { parameter: string } | { header: string });
 
+/** A body of 256 KB can be wrong in a hundred thousand places: what is shown of them must fit into an answer. */
+const SHOWN_ERRORS = 100;
+const SHOWN_ERROR_BYTES = 64 * 1024;
+
 /** Thrown by handlers to answer with an error. */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -82,8 +86,17 @@ export function problemBody(problem: Problem, about: { path: string; requestId?:
     instance: about.path,
     ...(about.requestId === undefined ? {} : { requestId: about.requestId }),
     ...(first && 'pointer' in first ? { pointer: first.pointer } : {}),
-    ...(problem.errors.length === 0 ? {} : { errors: problem.errors }),
+    ...(first === undefined ? {} : { errors: bounded(problem.errors) }),
   };
+}
+
+/** The first, and as many more as are few enough. */
+function bounded(errors: readonly FieldError[]): FieldError[] {
+  let bytes = 0;
+  return errors.slice(0, SHOWN_ERRORS).filter((error, i) => {
+    bytes += Buffer.byteLength(JSON.stringify(error));
+    return i === 0 || bytes <= SHOWN_ERROR_BYTES;
+  });
 }
 
 /** The start contract points below `/input`; over HTTP the body is the input itself. */

@@ -92,7 +92,7 @@ export function testApi(options: { faults?: Faults; wakeFaults?: Faults; payload
       settled = true;
     });
     while (!settled) {
-      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
       if (!settled) clock.runNext();
     }
     return done;
@@ -110,7 +110,7 @@ export function testApi(options: { faults?: Faults; wakeFaults?: Faults; payload
     return record;
   }
 
-  return { api, call, whileTimePasses, putRun, clock, store, payloads, wake, events };
+  return { api, call, whileTimePasses, putRun, clock, store, payloads, wake, registry: workflows, events };
 }
 
 export function proxyEvent(of: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Run, StartedRun } from '../../src/api/schemas.ts';
-import { pack, unpack } from '../../src/engine/journal.ts';
+import { unpack } from '../../src/engine/journal.ts';
 import type { RunRecord } from '../../src/engine/ports.ts';
 import { QUEUED_DUE_MS, runId } from '../../src/engine/start.ts';
 import { anything, testApi } from '../support/api.ts';
@@ -301,6 +301,20 @@ describe('a start that is refused', () => {
     expect(reply.body.errors).toEqual(['/domain', '/seats', '/tags'].map((pointer) => ({ pointer, message: expect.any(String) })));
   });
 
+  it('given more faults than an answer holds names the first ones', async () => {
+    const { call } = testApi();
+    const many = await call('POST', PATH, { json: { ...INPUT, tags: Array(50_000).fill(1) } });
+    expect(many.body.errors).toHaveLength(100);
+    expect(many.body.errors[99]?.pointer).toBe('/tags/99');
+
+    const key = 'k'.repeat(60_000);
+    const path = (i: number) => ({ message: 'no', path: [key, i] });
+    const validate = () => ({ issues: Array.from({ length: 90 }, (_, i) => path(i)) });
+    const deep = testApi({ workflows: [{ ...anything, input: { '~standard': { version: 1, vendor: 'test', validate } } }] });
+    const long = await deep.call('POST', ANY, { json: {} });
+    expect(long.body.errors).toEqual([{ pointer: `/${key}/0`, message: 'no' }]);
+  });
+
   it('escapes the pointer', async () => {
     const schema = {
       '~standard': { version: 1 as const, vendor: 'test', validate: () => ({ issues: [{ message: 'no', path: [{ key: 'a/b~c' }, 0] }] }) },
@@ -316,7 +330,3 @@ async function finish(store: ReturnType<typeof testApi>['store'], id: string, no
   const ended = { ...run, status: 'succeeded' as const, endedAt: now, nonce: 'ended', outcome: { value: { text: '{"created":true}' } } };
   await store.replace(ended, run.nonce);
 }
-
-it('packs payloads as the worker reads them', () => {
-  expect(unpack(pack('"x"'))).toBe('"x"');
-});

@@ -72,7 +72,8 @@ describe('the workflows', () => {
       run: async () => 1,
     });
     const { call } = testApi({ workflows: [two] });
-    expect((await call('GET', '/v1/workflows/one')).body.version).toBe(5);
+    expect((await call('GET', '/v1/workflows/one')).body).toMatchObject({ version: 5, versions: [5, 1] });
+    expect((await call('GET', '/v1/workflows')).body.items).toMatchObject([{ version: 5, versions: [5, 1] }]);
   });
 });
 

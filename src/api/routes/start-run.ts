@@ -19,10 +19,10 @@ export const startRunRoute = route<ApiDeps, typeof NoQuery>({
   async handle({ request, params }, deps) {
     const { name } = knownWorkflow(deps, params.name ?? '');
     const given = startHeaders(request);
-    const input = readJson(request);
     const start: StartRequest = {
       workflow: name,
-      ...(input === undefined ? {} : { input }),
+      // Without a body the run would get null, so null is what its schema is asked about.
+      input: readJson(request) ?? null,
       ...(given['Idempotency-Key'] === undefined ? {} : { idempotencyKey: given['Idempotency-Key'] }),
       ...(given['Holdfast-Tenant'] === undefined ? {} : { tenant: given['Holdfast-Tenant'] }),
       ...traceOf(request),

@@ -3,7 +3,7 @@ import type { Workflow } from '../../engine/workflow.ts';
 import type { ApiDeps } from '../deps.ts';
 import { Problem } from '../problem.ts';
 import { route } from '../router.ts';
-import { NoQuery } from '../schemas.ts';
+import { NoQuery, type WorkflowItem } from '../schemas.ts';
 import { workflowView } from '../workflow-view.ts';
 
 export const listWorkflows = route<ApiDeps, typeof NoQuery>({
@@ -11,8 +11,8 @@ export const listWorkflows = route<ApiDeps, typeof NoQuery>({
   path: '/v1/workflows',
   summary: 'The workflows that are registered',
   query: NoQuery,
-  async handle({ request }, { registry }) {
-    return { status: 200, body: { items: await Promise.all(registry.all().map((known) => workflowView(known, request.base))) } };
+  async handle({ request }, deps) {
+    return { status: 200, body: { items: deps.registry.all().map(({ name }) => shown(deps, name, request.base)) } };
   },
 });
 
@@ -22,7 +22,7 @@ export const getWorkflow = route<ApiDeps, typeof NoQuery>({
   summary: 'One workflow',
   query: NoQuery,
   async handle({ request, params }, deps) {
-    return { status: 200, body: await workflowView(knownWorkflow(deps, params.name ?? ''), request.base) };
+    return { status: 200, body: shown(deps, params.name ?? '', request.base) };
   },
 });
 
@@ -35,4 +35,11 @@ export function knownWorkflow({ registry }: Pick<ApiDeps, 'registry'>, name: str
     'E_UNKNOWN_WORKFLOW',
     `no workflow ${JSON.stringify(name.slice(0, 64))} is registered: there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ') || 'none'}`,
   );
+}
+
+/** A workflow and its older versions may be registered in any nesting. */
+function shown(deps: Pick<ApiDeps, 'registry'>, name: string, base: string): WorkflowItem {
+  const versions = (workflow: Workflow): number[] => [workflow.version, ...workflow.previous.flatMap(versions)];
+  const registered = deps.registry.all().filter((known) => known.name === name);
+  return workflowView(knownWorkflow(deps, name), registered.flatMap(versions), base);
 }
