@@ -47,7 +47,7 @@ export function runReads(runs: RunTable): Pick<RunStore, 'load' | 'segments' | '
         return (page.Items ?? []).map((item) => ({ id: idOf(item), due: num(item, 'due') }));
       };
       const hints = await Promise.all(Array.from({ length: DUE_SHARDS }, (_, index) => shard(index)));
-      return hints.flat().sort((a, b) => a.due - b.due);
+      return hints.flat().sort((a, b) => a.due - b.due || (a.id < b.id ? -1 : 1));
     },
   };
 }

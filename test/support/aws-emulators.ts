@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CreateTableCommand, type CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, type CreateTableCommandInput, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, type Message, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import dynalite from 'dynalite';
@@ -68,6 +68,8 @@ export async function startEmulators(): Promise<Emulators> {
     async createRunsTable() {
       const TableName = name('runs');
       await clients.dynamodb.send(new CreateTableCommand({ TableName, ...RUNS_TABLE_SCHEMA } as unknown as CreateTableCommandInput));
+      const status = async () => (await clients.dynamodb.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
+      while ((await status()) !== 'ACTIVE');
       return TableName;
     },
     async createQueue(attributes = {}) {
