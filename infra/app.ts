@@ -1,0 +1,32 @@
+/**
+ * The CDK app: one stage, its bundles, its stack. Started by the CDK's CLI, or by `CDK_OUTDIR=<dir> node infra/app.ts` without it.
+ * The stage is `-c stage=<name>`, HOLDFAST_STAGE or `local`.
+ */
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib/core';
+import config from '../holdfast.config.ts';
+import { bundleAll, ROOT } from './bundle.ts';
+import { checkProject } from './checks.ts';
+import { ConfigError, resolveStage, variables } from './config.ts';
+import { CONTEXT } from './context.ts';
+import { FUNCTIONS } from './settings.ts';
+import { HoldfastStack } from './stack.ts';
+
+try {
+  const outdir = process.env.CDK_OUTDIR ?? join(ROOT, 'cdk.out');
+  const app = new App({ outdir, context: CONTEXT, analyticsReporting: false, autoSynth: false });
+  const name = (app.node.tryGetContext('stage') as string | undefined) ?? (process.env.HOLDFAST_STAGE || 'local');
+  const stage = resolveStage(config, name, process.env);
+  Object.assign(process.env, variables(stage));
+  const [bundles] = await Promise.all([
+    bundleAll(join(outdir, 'bundles'), { sourcemap: process.env.HOLDFAST_SOURCEMAP === '1' }),
+    checkProject(ROOT, stage),
+  ]);
+  const folders = Object.fromEntries(FUNCTIONS.map((fn) => [fn, bundles[fn].dir])) as Record<(typeof FUNCTIONS)[number], string>;
+  new HoldfastStack(app, stage, folders);
+  app.synth();
+} catch (error) {
+  // What a person can mend is said without a stack.
+  console.error(error instanceof ConfigError ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,28 @@
+/** The public door: a REST API (version 1: emulators know no other for free) that hands every request to one function. */
+import { EndpointType, LambdaRestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { Duration } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import type { Stage } from '../config.ts';
+import { TIMEOUTS } from '../settings.ts';
+
+export class HttpApi extends Construct {
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, stage: Stage, handler: LambdaFunction) {
+    super(scope, id);
+    // Routes, tokens and errors are the function's: / and /{proxy+} are all that is known here.
+    const api = new LambdaRestApi(this, 'Rest', {
+      restApiName: `holdfast-${stage.name}`,
+      handler,
+      proxy: true,
+      endpointTypes: [EndpointType.REGIONAL],
+      integrationOptions: { allowTestInvoke: false, timeout: Duration.seconds(TIMEOUTS.api) },
+      deployOptions: { stageName: stage.name },
+      // Its logs need a role for the whole account, which is not this stack's to give.
+      cloudWatchRole: false,
+    });
+    api.node.tryRemoveChild('Endpoint');
+    this.url = api.url;
+  }
+}

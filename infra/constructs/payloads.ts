@@ -1,0 +1,24 @@
+/** The bucket for inputs, results and bodies that are too large for the table. */
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib/core';
+import { Construct } from 'constructs';
+import type { Stage } from '../config.ts';
+
+export class Payloads extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string, stage: Stage) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Bucket', {
+      // Bucket names are one space for all the world.
+      bucketName: `holdfast-${stage.name}-payloads-${Aws.ACCOUNT_ID}-${Aws.REGION}`,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      // By age and not by use: so it must be later than the end of any run that may still read the object.
+      lifecycleRules: [{ expiration: Duration.days(stage.payloadDays), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      removalPolicy: stage.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+    });
+  }
+}

@@ -1,0 +1,85 @@
+/** What each function may do: the actions that its stores make, each on the one resource that it concerns. */
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { ArnFormat, Stack } from 'aws-cdk-lib/core';
+import type { Construct } from 'constructs';
+import { DUE_INDEX, RECENT_INDEX } from '../../src/aws/table-schema.ts';
+import type { Stage } from '../config.ts';
+import type { FunctionName } from '../settings.ts';
+import type { Payloads } from './payloads.ts';
+import type { Queues } from './queues.ts';
+import type { Tables } from './tables.ts';
+
+type Resources = { queues: Queues; tables: Tables; payloads: Payloads; stage: Stage; logGroup: LogGroup };
+type Grant = { actions: readonly string[]; resource: string };
+
+/** What Lambda's poller does in the function's name; the worker deletes by itself as well, as its runs end. */
+const CONSUME = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+const SEND = ['sqs:SendMessage'];
+const READ_RUNS = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'];
+const WRITE_RUNS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'];
+
+export function functionRole(scope: Construct, name: FunctionName, resources: Resources): Role {
+  const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+  for (const { actions, resource } of grants(scope, resources)[name]) {
+    role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [resource] }));
+  }
+  return role;
+}
+
+function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }: Resources): Record<FunctionName, Grant[]> {
+  const runs = tables.runs.tableArn;
+  const { bucket } = payloads;
+  const readPayloads: Grant[] = [
+    { actions: ['s3:GetObject'], resource: bucket.arnForObjects('*') },
+    // Without it, S3 says "denied" of an object that is not there, and nobody could tell the two apart.
+    { actions: ['s3:ListBucket'], resource: bucket.bucketArn },
+  ];
+  const writePayloads: Grant = { actions: ['s3:PutObject'], resource: bucket.arnForObjects('*') };
+  const log: Grant = { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resource: logGroup.logGroupArn };
+  return {
+    worker: [
+      log,
+      { actions: CONSUME, resource: queues.start.queueArn },
+      { actions: [...CONSUME, ...SEND], resource: queues.wake.queueArn },
+      { actions: SEND, resource: queues.deadLetters.queueArn },
+      { actions: [...READ_RUNS, ...WRITE_RUNS], resource: runs },
+      ...readPayloads,
+      writePayloads,
+      ...secrets(scope, stage),
+    ],
+    api: [
+      log,
+      { actions: SEND, resource: queues.wake.queueArn },
+      { actions: [...READ_RUNS, ...WRITE_RUNS], resource: runs },
+      { actions: ['dynamodb:Query'], resource: `${runs}/index/${RECENT_INDEX}` },
+      ...readPayloads,
+      writePayloads,
+    ],
+    sweeper: [
+      log,
+      { actions: SEND, resource: queues.wake.queueArn },
+      { actions: ['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], resource: runs },
+      { actions: ['dynamodb:Query'], resource: `${runs}/index/${DUE_INDEX}` },
+    ],
+    'dead-letters': [
+      log,
+      { actions: CONSUME, resource: queues.deadLetters.queueArn },
+      { actions: ['dynamodb:BatchGetItem', ...WRITE_RUNS], resource: runs },
+      writePayloads,
+    ],
+  };
+}
+
+/** Secrets Manager adds a suffix of its own to every name, and names are the user's: so the prefix is as narrow as it gets. */
+function secrets(scope: Construct, stage: Stage): Grant[] {
+  const [kind, prefix] = [stage.secrets.slice(0, stage.secrets.indexOf(':')), stage.secrets.slice(stage.secrets.indexOf(':') + 1)];
+  if (kind !== 'secrets-manager') return [];
+  const resource = Stack.of(scope).formatArn({
+    service: 'secretsmanager',
+    resource: 'secret',
+    resourceName: `${prefix}*`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  return [{ actions: ['secretsmanager:GetSecretValue'], resource }];
+}
