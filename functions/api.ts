@@ -7,25 +7,16 @@ import { v7 } from 'uuid';
 import * as z from 'zod/mini';
 import en from 'zod/v4/locales/en.js';
 import { type ApiEvent, createApi } from '../src/api/app.ts';
+import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
-import type { Clock } from '../src/engine/ports.ts';
 import { registry } from '../src/engine/workflow.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: "Invalid input" would not tell a caller what the input must be.
 z.config(en());
 
-const { clock, runs, payloads, wakes, settings } = awsEnvironment(process.env);
+const { runs, payloads, wakes, settings } = awsEnvironment(process.env);
 const logger = new Logger({ serviceName: 'holdfast-api', persistentLogAttributes: { stage: settings.stage } });
-
-/** A request that waits for a run has nothing else that keeps the process alive. */
-const waitingClock: Clock = {
-  now: clock.now,
-  timer(ms, fn) {
-    const timer = setTimeout(fn, ms);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
 
 function log(event: ApiEvent): void {
   const { type, requestId, ...rest } = event;
@@ -42,7 +33,8 @@ export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
       payloads,
       wake: wakes,
       registry: registry(workflows),
-      clock: waitingClock,
+      // A request that waits for a run keeps the process alive by itself, not by the luck of a socket that is still open.
+      clock: systemClock({ keepAlive: true }),
       newKey: () => v7(),
       tokenHashes: settings.apiTokenHashes,
       observe: log,
