@@ -5,9 +5,18 @@ const project = (name: string, timeout: number) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeout, hookTimeout: timeout },
 });
 
+const report = process.env.HOLDFAST_TEST_REPORT;
+
 export default defineConfig({
   test: {
     clearMocks: true,
-    projects: [project('unit', 10_000), project('property', 60_000), project('integration', 120_000), project('infra', 60_000)],
+    projects: [
+      project('unit', 20_000),
+      project('property', 120_000),
+      project('integration', 180_000),
+      project('infra', 120_000),
+      { extends: true, test: { name: 'types', include: [], typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'], tsconfig: './tsconfig.json' } } },
+    ],
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

@@ -42,7 +42,12 @@ export function dispatch(
   if (message.kind === 'start' && message.start.fingerprint !== found.fingerprint) return { do: 'refuse', reason: keyConflict(found.id) };
   if (FINAL.has(found.status)) return { do: 'delete', why: 'finished' };
   const mine = found.lease?.owner === owner;
-  if (found.lease && found.lease.until > now && !mine) return { do: 'delete', why: 'owned' };
+  if (found.lease && found.lease.until > now && !mine) {
+    // Received again although somebody seems to be at it: that worker has probably died. Its `due` would do, later.
+    return receiveCount > 1
+      ? { do: 'resend', delayMs: Math.min(MAX_DELAY_MS - 1, found.lease.until - now + 1) }
+      : { do: 'delete', why: 'owned' };
+  }
   const nothingNew = found.inbox === found.inboxSeen;
   if (found.status === 'waiting' && nothingNew && found.wakeAt !== undefined && found.wakeAt > now) {
     const delayMs = found.wakeAt - now;

@@ -35,6 +35,18 @@ export function runId(tenant: string, workflow: string, key: string): string {
   return `run_${hash.digest('hex').slice(0, 32)}`;
 }
 
+/** Deeper JSON exhausts the stack of whoever walks it. */
+const MAX_DEPTH = 200;
+
+function isDeep(json: Json): boolean {
+  let level: Json[] = [json];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap((value) => (value !== null && typeof value === 'object' ? (Object.values(value) as Json[]) : []));
+  }
+  return false;
+}
+
 /** Parses the body of a start message. Throws `E_MESSAGE_TOO_LARGE` or `E_MESSAGE_MALFORMED` with a pointer. */
 export function parseStartMessage(body: string): StartRequest {
   if (Buffer.byteLength(body) > MAX_MESSAGE_BYTES) {
@@ -48,6 +60,11 @@ export function parseStartMessage(body: string): StartRequest {
     message = JSON.parse(body) as Json;
   } catch (error) {
     throw new HoldfastError('E_MESSAGE_MALFORMED', `the message is not JSON: ${(error as Error).message}`, { detail: { pointer: '/' } });
+  }
+  if (isDeep(message)) {
+    throw new HoldfastError('E_MESSAGE_MALFORMED', `the message is nested more than ${MAX_DEPTH} levels deep`, {
+      detail: { pointer: '/' },
+    });
   }
   if (message === null || typeof message !== 'object' || Array.isArray(message)) {
     throw new HoldfastError('E_MESSAGE_MALFORMED', 'the message is not a JSON object: send { "workflow": …, "input": … }', {
@@ -116,7 +133,8 @@ export async function prepareStart(registry: Registry, request: StartRequest, ke
       detail: { pointer: '/idempotencyKey' },
     });
   }
-  await parseInput(workflow, request.input);
+  // Absent is null, as it is stored: every replay must validate what the first start did.
+  await parseInput(workflow, request.input ?? null);
   const input = encodeJson(request.input, 'the input') ?? 'null';
   return {
     id: runId(tenant, workflow.name, given),

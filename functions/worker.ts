@@ -1,0 +1,68 @@
+/** The worker's Lambda, for both queues: wiring only. */
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import * as z from 'zod/mini';
+import en from 'zod/v4/locales/en.js';
+import { systemClock } from '../src/aws/clock.ts';
+import { awsEnvironment, queueUrlOfArn } from '../src/aws/environment.ts';
+import { logObserver } from '../src/aws/run-log.ts';
+import { declareWorker } from '../src/engine/context.ts';
+import { watchStrays } from '../src/engine/strays.ts';
+import { createWorker, type Received } from '../src/engine/worker.ts';
+import { registry } from '../src/engine/workflow.ts';
+import { httpRuntime } from '../src/http/runtime.ts';
+import { workflows } from '../workflows/index.ts';
+
+// zod/mini comes without words: a dead letter's reason must say what the input must be.
+z.config(en());
+
+const environment = awsEnvironment(process.env);
+const { settings, deleter, entropy } = environment;
+const logger = new Logger({ serviceName: 'holdfast-worker', persistentLogAttributes: { stage: settings.stage } });
+/** A run that waits a second for its next try has nothing else that keeps the process alive. */
+const clock = systemClock({ keepAlive: true });
+
+declareWorker();
+const worker = createWorker({
+  store: environment.runs,
+  payloads: environment.payloads,
+  wake: environment.wakes,
+  clock,
+  entropy,
+  observe: logObserver(logger),
+  registry: registry(workflows),
+  services: { http: httpRuntime({ clock, entropy, secrets: environment.secrets, allow: settings.allow }) },
+  strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: reason as Error })),
+});
+
+export const handler = middy<SQSEvent, SQSBatchResponse>()
+  .use(injectLambdaContext(logger))
+  .handler(async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
+    const records = new Map(event.Records.map((record) => [received(record), record]));
+    const kept = await worker.handle([...records.keys()], {
+      deadline: clock.now() + context.getRemainingTimeInMillis(),
+      owner: context.awsRequestId,
+      done(message) {
+        const record = records.get(message);
+        const queue = record && queueUrlOfArn(record.eventSourceARN, [settings.startQueueUrl, settings.wakeQueueUrl]);
+        // Not awaited: it is gathered with others. One that stays comes again and finds its run written.
+        if (record && queue) void deleter.delete(queue, record.receiptHandle);
+      },
+    });
+    await deleter.flush();
+    return { batchItemFailures: kept.map((message) => ({ itemIdentifier: message.id })) };
+  });
+
+function received(record: SQSRecord): Received {
+  const wake = queueUrlOfArn(record.eventSourceARN, [settings.startQueueUrl]) === undefined;
+  const tenant = record.attributes.MessageGroupId;
+  return {
+    id: record.messageId,
+    queue: wake ? 'wake' : 'start',
+    body: record.body,
+    receiveCount: Number(record.attributes.ApproximateReceiveCount),
+    ...(tenant === undefined ? {} : { tenant }),
+  };
+}
