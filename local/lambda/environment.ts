@@ -1,19 +1,18 @@
 /**
- * One execution environment: a worker thread that runs the real bundle, one invocation at a time, until it is stopped, crashes
- * or overruns its time. Memory is limited by the thread's own heap, so a crash takes nothing else with it.
+ * One execution environment: a process that runs the real bundle, one invocation at a time, until it is stopped, crashes or overruns
+ * its time. A process and not a thread: a thread that meets its heap limit takes the whole process with it more often than not
+ * (18 of 28 tries over seven ways to use up memory), and the neighbours' runs would count a crash that was not theirs.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { REGION } from '../aws/client.ts';
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { FunctionDescription } from '../template/description.ts';
 import type { BootstrapOptions, FromEnvironment, FunctionFault, ToEnvironment } from './protocol.ts';
+import { entryOf, variablesOf } from './runtime.ts';
 
-/** What Lambda does to an invocation that did not return: the name is Lambda's. */
+/** What Lambda reports of an invocation that did not return; the names of the types are Lambda's. */
 export class FunctionError extends Error {
   readonly errorType: string;
-  readonly remoteStack: string[];
+  readonly remoteStack: readonly string[];
   constructor({ errorType, errorMessage, stack }: FunctionFault) {
     super(errorMessage);
     this.name = 'FunctionError';
@@ -22,13 +21,14 @@ export class FunctionError extends Error {
   }
 }
 
+export const fault = (errorType: string, errorMessage: string): FunctionFault => ({ errorType, errorMessage, stack: [] });
+
 export type Environment = {
-  readonly id: string;
   /** One at a time. Rejects with a `FunctionError`; the environment may be gone afterwards. */
   invoke(event: string, requestId: string): Promise<string>;
   /** Whether it can take another invocation. */
   readonly alive: boolean;
-  /** Resolves when the thread has ended, for whatever reason. */
+  /** Resolves when the process has ended, for whatever reason, and all it printed was read. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 };
@@ -41,144 +41,101 @@ export type EnvironmentOptions = {
   log: (text: string) => void;
 };
 
-/** A Node heap must leave room for the rest of the process, as on Lambda. */
+/** A heap must leave room for the rest of the process, as on Lambda. */
 const HEAP_SHARE = 0.9;
 /** Lambda gives up after 10 s; a laptop that does other things at the same time needs more. */
 const INIT_TIMEOUT_MS = 30_000;
 
-function entryOf(fn: FunctionDescription): { entry: string; exportName: string } {
-  const dot = fn.handler.lastIndexOf('.');
-  const base = join(fn.assetPath, fn.handler.slice(0, dot));
-  const file = ['.mjs', '.js', '.cjs', '.ts'].map((extension) => base + extension).find(existsSync) ?? `${base}.mjs`;
-  return { entry: pathToFileURL(file).href, exportName: fn.handler.slice(dot + 1) };
-}
-
-function variablesOf({ function: fn, id, variables }: EnvironmentOptions): Record<string, string> {
-  return {
-    PATH: process.env.PATH ?? '',
-    LANG: 'en_US.UTF-8',
-    TZ: ':UTC',
-    ...fn.environment,
-    ...variables,
-    AWS_REGION: REGION,
-    AWS_DEFAULT_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
-    AWS_LAMBDA_FUNCTION_NAME: fn.name,
-    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMb),
-    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
-    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
-    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${fn.name}`,
-    AWS_LAMBDA_LOG_STREAM_NAME: id,
-    LAMBDA_TASK_ROOT: fn.assetPath,
-    _HANDLER: fn.handler,
-  };
-}
-
 /** Resolves when the bundle has loaded. Rejects with a `FunctionError` when it cannot. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { function: fn, log } = options;
-  const worker = new Worker(new URL('./bootstrap.ts', import.meta.url), {
-    workerData: {
-      ...entryOf(fn),
-      functionName: fn.name,
-      functionArn: fn.arn,
-      memoryMb: fn.memoryMb,
-      timeoutMs: fn.timeoutMs,
-    } satisfies BootstrapOptions,
+  const { function: fn } = options;
+  const bootstrap: BootstrapOptions = { ...entryOf(fn), functionName: fn.name, functionArn: fn.arn, memoryMb: fn.memoryMb };
+  const child = fork(fileURLToPath(new URL('./bootstrap.mjs', import.meta.url)), [JSON.stringify(bootstrap)], {
+    execArgv: [`--max-old-space-size=${Math.floor(fn.memoryMb * HEAP_SHARE)}`],
     env: variablesOf(options),
-    execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: Math.floor(fn.memoryMb * HEAP_SHARE) },
-    stdout: true,
-    stderr: true,
+    cwd: fn.assetPath,
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  for (const stream of [worker.stdout, worker.stderr]) stream.setEncoding('utf8').on('data', log);
 
   let alive = true;
-  let settle: { requestId: string; resolve: (result: string) => void; reject: (error: FunctionError) => void } | undefined;
+  let outOfMemory = false;
   let crash: FunctionFault | undefined;
+  let running:
+    | { requestId: string; overrun: NodeJS.Timeout; resolve: (result: string) => void; reject: (error: Error) => void }
+    | undefined;
+  const ready = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
 
-  const finish = (requestId: string, use: (waiting: NonNullable<typeof settle>) => void) => {
-    if (settle?.requestId !== requestId) return;
-    const waiting = settle;
-    settle = undefined;
-    use(waiting);
+  const kill = (why: FunctionFault) => {
+    alive = false;
+    crash ??= why;
+    child.kill('SIGKILL');
+  };
+  const settle = (requestId: string | undefined, use: (invocation: NonNullable<typeof running>) => void) => {
+    const invocation = running;
+    if (invocation === undefined || (requestId !== undefined && invocation.requestId !== requestId)) return;
+    running = undefined;
+    clearTimeout(invocation.overrun);
+    use(invocation);
   };
 
-  const ended = new Promise<void>((resolve) => {
-    worker.on('error', (error: NodeJS.ErrnoException) => {
-      crash ??= crashOf(error);
-    });
-    worker.on('exit', (code) => {
+  child.stdout?.setEncoding('utf8').on('data', options.log);
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    outOfMemory ||= text.includes('heap out of memory');
+    options.log(text);
+  });
+  child.on('message', (message: FromEnvironment) => {
+    if (message.type === 'ready') ready.resolve();
+    else if (message.type === 'crash') {
       alive = false;
-      crash ??= { errorType: 'Runtime.ExitError', errorMessage: `Runtime exited with code ${code}`, stack: [] };
-      if (settle) finish(settle.requestId, ({ reject }) => reject(new FunctionError(crash as FunctionFault)));
-      resolve();
-    });
+      crash ??= message.error;
+    } else if (message.type === 'result') settle(message.requestId, ({ resolve }) => resolve(message.result));
+    else settle(message.requestId, ({ reject }) => reject(new FunctionError(message.error)));
+  });
+  child.on('error', (error) => kill(fault('Runtime.Unavailable', error.message)));
+  child.on('exit', () => {
+    alive = false;
+  });
+  child.on('close', (code, signal) => {
+    crash ??= outOfMemory
+      ? fault('Runtime.OutOfMemory', `the heap reached the limit of ${fn.memoryMb} MB`)
+      : fault('Runtime.ExitError', `the runtime exited with ${signal === null ? `code ${code}` : `signal ${signal}`}`);
+    const error = new FunctionError(crash);
+    ready.reject(error);
+    settle(undefined, ({ reject }) => reject(error));
+    ended.resolve();
   });
 
-  const ready = Promise.withResolvers<void>();
-  const late = setTimeout(() => {
-    crash = { errorType: 'Sandbox.Timedout', errorMessage: `the function did not start within ${INIT_TIMEOUT_MS} ms`, stack: [] };
-    void worker.terminate();
-  }, INIT_TIMEOUT_MS);
-  void ended.then(() => ready.reject(new FunctionError(crash as FunctionFault)));
-  worker.on('message', (message: FromEnvironment) => {
-    if (message.type === 'ready') ready.resolve();
-    else if (message.type === 'init-error') {
-      crash = message.error;
-      void worker.terminate();
-    } else if (message.type === 'result') finish(message.requestId, ({ resolve }) => resolve(message.result));
-    else finish(message.requestId, ({ reject }) => reject(new FunctionError(message.error)));
-  });
+  const late = setTimeout(
+    () => kill(fault('Sandbox.Timedout', `the function did not start within ${INIT_TIMEOUT_MS} ms`)),
+    INIT_TIMEOUT_MS,
+  );
   await ready.promise.finally(() => clearTimeout(late));
 
   return {
-    id: options.id,
-    ended,
+    ended: ended.promise,
     get alive() {
       return alive;
     },
     invoke(event, requestId) {
       return new Promise<string>((resolve, reject) => {
-        if (!alive || settle) {
-          const errorMessage = alive ? 'the environment is busy' : 'the environment has ended';
-          return void reject(new FunctionError({ errorType: 'Runtime.Unavailable', errorMessage, stack: [] }));
+        if (!alive || running) {
+          reject(new FunctionError(fault('Runtime.Unavailable', alive ? 'the environment is busy' : 'the environment has ended')));
+          return;
         }
         const overrun = setTimeout(() => {
-          alive = false;
-          crash = {
-            errorType: 'Sandbox.Timedout',
-            errorMessage: `Task timed out after ${(fn.timeoutMs / 1000).toFixed(2)} seconds`,
-            stack: [],
-          };
-          void worker.terminate();
+          kill(fault('Sandbox.Timedout', `Task timed out after ${(fn.timeoutMs / 1000).toFixed(2)} seconds`));
         }, fn.timeoutMs);
-        settle = {
-          requestId,
-          resolve: (result) => {
-            clearTimeout(overrun);
-            resolve(result);
-          },
-          reject: (error) => {
-            clearTimeout(overrun);
-            reject(error);
-          },
-        };
-        worker.postMessage({ type: 'invoke', requestId, event, deadline: Date.now() + fn.timeoutMs } satisfies ToEnvironment);
+        running = { requestId, overrun, resolve, reject };
+        child.send({ requestId, event, deadline: Date.now() + fn.timeoutMs } satisfies ToEnvironment, (error) => {
+          if (error) kill(fault('Runtime.Unavailable', error.message));
+        });
       });
     },
-    async stop() {
-      alive = false;
-      await worker.terminate();
+    stop() {
+      kill(fault('Runtime.Unavailable', 'the embedded cloud is stopping'));
+      return ended.promise;
     },
   };
-}
-
-function crashOf(error: NodeJS.ErrnoException): FunctionFault {
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return { errorType: 'Runtime.OutOfMemory', errorMessage: 'Runtime exited: the heap reached the memory limit', stack: [] };
-  }
-  return { errorType: error.name, errorMessage: error.message, stack: (error.stack ?? '').split('\n').slice(1, 20) };
 }

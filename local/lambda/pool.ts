@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { FunctionDescription } from '../template/description.ts';
-import { type Environment, FunctionError, startEnvironment } from './environment.ts';
+import { type Environment, FunctionError, fault, startEnvironment } from './environment.ts';
 import type { FunctionLog } from './logs.ts';
 
 export type Lease = {
@@ -39,6 +39,8 @@ export type PoolOptions = {
 const IDLE_MS = 60_000;
 /** More at once would only slow each other down. */
 const STARTS_AT_ONCE = 2;
+
+const STOPPING = fault('Runtime.Unavailable', 'the embedded cloud is stopping');
 
 type Waiter = { resolve: (lease: Lease) => void; reject: (error: unknown) => void };
 
@@ -139,7 +141,7 @@ export function createPool({ function: fn, variables, log, maxEnvironments, idle
   }
 
   async function lease(): Promise<Lease> {
-    if (stopped) throw new FunctionError({ errorType: 'Runtime.Unavailable', errorMessage: 'the embedded cloud is stopping', stack: [] });
+    if (stopped) throw new FunctionError(STOPPING);
     // The one used last: its caches are warm, and the others may come to be reaped.
     const warm = idle.pop();
     if (warm) {
@@ -160,7 +162,7 @@ export function createPool({ function: fn, variables, log, maxEnvironments, idle
     async stop({ graceMs = 0 } = {}) {
       stopped = true;
       for (const waiter of waiters.splice(0)) {
-        waiter.reject(new FunctionError({ errorType: 'Runtime.Unavailable', errorMessage: 'the embedded cloud is stopping', stack: [] }));
+        waiter.reject(new FunctionError(STOPPING));
       }
       await Promise.allSettled(starts);
       if (graceMs > 0 && busy() > 0) {
