@@ -2,6 +2,7 @@
  * A batch of messages: finds their runs, works on all of them at once, and says of each message when it may be deleted.
  * Owns the order "persist, then wake, then delete"; knows no queue service and no user code.
  */
+import { keepDeadLetter } from './dead-letters.ts';
 import { dispatch, MAX_DELAY_MS, type Message } from './dispatch.ts';
 import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
 import { type Ending, execute, PAUSED_DUE_MS, type Strays } from './execution.ts';
@@ -139,14 +140,17 @@ export function createWorker(ports: WorkerPorts): Worker {
     done: (received: readonly Received[]) => Promise<void>,
   ): Promise<void> {
     for (const one of received) {
-      await store.putDeadLetter({
-        id: one.id,
-        body: one.body,
-        reason,
-        firstSeen: clock.now(),
-        ...(one.tenant === undefined ? {} : { tenant: one.tenant }),
-        ...workflowOf(one.body),
-      });
+      await keepDeadLetter(
+        { store, payloads: ports.payloads },
+        {
+          id: one.id,
+          body: one.body,
+          reason,
+          firstSeen: clock.now(),
+          ...(one.tenant === undefined ? {} : { tenant: one.tenant }),
+          ...workflowOf(one.body),
+        },
+      );
       observe({ type: 'message.refused', reason });
     }
     await done(received);
