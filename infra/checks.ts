@@ -2,11 +2,11 @@
  * Whether what the project lists can be deployed: every file of workflows/ and connections/ loads and is listed, nothing is
  * listed twice, and every call fits into the function. Gathers all faults, each with its file and field.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { maxTimeout, registry } from 'holdfast';
-import { CONFIG_FILE, ConfigError, type Fault, type Stage } from './config.ts';
+import { CONFIG_FILE, ConfigError, type Fault, type Stage, variableName, variables } from './config.ts';
 
 type Named = { readonly name: string };
 type Workflow = Parameters<typeof registry>[0][number];
@@ -27,6 +27,7 @@ export async function checkProject(root: string, stage: Stage): Promise<void> {
   const listedConnections = await list(root, 'connections', isConnection, faults, seen);
   const listedWorkflows = await list(root, 'workflows', isWorkflow, faults, seen);
 
+  faults.push(...missingVariables(root, connections, stage));
   if (listedConnections) {
     faults.push(...unlisted('connections', connections, new Set(listedConnections)));
     faults.push(...twice(connections, listedConnections));
@@ -139,6 +140,21 @@ function tooLong(found: readonly Found<Connection>[], listed: readonly Connectio
         `a call of connection "${connection.name}" may take ${maxTimeout(connection)} ms, and the worker of stage "${stage.name}" ends after ` +
         `${stage.worker.timeout} s: shorten it to at most ${most} ms, or raise stages.${stage.name}.worker.timeout in ${CONFIG_FILE}`,
     }));
+}
+
+/** By the text of the file: which variable a connection reads is known only to itself, and it reads it when a call is made. */
+function missingVariables(root: string, found: readonly Found<Connection>[], stage: Stage): Fault[] {
+  const known = variables(stage);
+  return found.flatMap(({ file }) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/\bvars\(\s*(['"`])([\w-]+)\1\s*\)/g)]
+      .map(([, , name]) => name as string)
+      .filter((name) => known[variableName(name)] === undefined)
+      .map((name) => ({
+        file,
+        field: `vars('${name}')`,
+        problem: `stage "${stage.name}" has no such variable: add stages.${stage.name}.vars.${name} to ${CONFIG_FILE}`,
+      })),
+  );
 }
 
 function withPrevious(workflows: readonly Workflow[]): Workflow[] {

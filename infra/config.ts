@@ -19,7 +19,7 @@ export class ConfigError extends Error {
 }
 
 export type StageConfig = {
-  /** What differs by stage: `vars('crm')` in a connection reads `vars.crm` here. Names of a–z, 0–9 and `-`. */
+  /** What differs by stage: `vars('crm')` in a connection reads `vars.crm` here. Names of letters, digits, `-` and `_`. */
   vars?: Record<string, string>;
   worker?: {
     /** MB, 128–10240, default 1024. CPU comes with it: a whole one at 1769. */
@@ -82,11 +82,12 @@ const whole = (low: number, high: number, unit: string) => {
 };
 const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
 
-const TokenHash = text(/^[\da-f]{64}$/i, 'must be the SHA-256 of a token as 64 hex digits, never the token itself');
+const TOKENS = "must be the SHA-256 of each token as 64 hex digits, never the token itself, or { env: 'NAME' }";
+const TokenHash = text(/^[\da-f]{64}$/i, TOKENS);
 
 const StageSchema = z
   .strictObject({
-    vars: z.record(text(/^[a-z][a-z0-9-]*$/, 'a name must be of a–z, 0–9 and "-", beginning with a letter'), z.string().min(1)).default({}),
+    vars: z.record(z.string(), text(/./, "must be a text such as the API's URL")).default({}),
     worker: z
       .strictObject({
         memory: whole(128, 10_240, 'MB').default(1_024),
@@ -100,11 +101,20 @@ const StageSchema = z
     payloadDays: whole(1, 7_300, 'days').optional(),
     allow: z.array(text(/^[\da-f.:]+\/\d{1,3}$/i, 'must be a CIDR such as 10.1.0.0/16')).default([]),
     secrets: text(/^(env-file:.+|secrets-manager:.+)$/, "must be 'env-file:<path>' or 'secrets-manager:<prefix>'").optional(),
-    auth: z.strictObject({ tokenHashes: z.union([z.array(TokenHash).min(1), z.strictObject({ env: z.string() })]) }),
+    auth: z.strictObject({
+      tokenHashes: z.union([z.array(TokenHash).min(1, { error: TOKENS }), z.strictObject({ env: z.string().min(1) })], { error: TOKENS }),
+    }),
     disposable: z.boolean().default(false),
   })
   .check(({ value, issues }) => {
     const fault = (path: string[], message: string) => issues.push({ code: 'custom', path, message, input: value });
+    const names = Object.keys(value.vars);
+    for (const [at, variable] of names.entries()) {
+      if (!/^[A-Za-z][\w-]*$/.test(variable))
+        fault(['vars', variable], 'its name must be letters, digits, "-" and "_", beginning with a letter');
+      const same = names.slice(0, at).find((earlier) => variableName(earlier) === variableName(variable));
+      if (same !== undefined) fault(['vars', variable], `is the same variable as "${same}" (${variableName(variable)}): remove one`);
+    }
     if (value.worker.profile === 'default' && (value.worker.batchSize ?? 0) > MOST_WITHOUT_WINDOW) {
       fault(['worker', 'batchSize'], `is at most ${MOST_WITHOUT_WINDOW} unless worker.profile is 'throughput', which waits to gather more`);
     }
