@@ -13,6 +13,7 @@ import { type Fault, type Logs, openLogs } from './lambda/logs.ts';
 import { createPool, type Pool, type PoolStats } from './lambda/pool.ts';
 import { provision } from './provision.ts';
 import { type Schedule, startSchedule } from './schedule.ts';
+import { resolveSecrets } from './secrets.ts';
 import type { StackDescription } from './template/description.ts';
 import { readStack } from './template/read.ts';
 
@@ -91,7 +92,12 @@ async function compose(options: CloudOptions & { onError: (error: Error) => void
 
   const pools = new Map<string, Pool>();
   for (const fn of stack.functions) {
-    const variables = { AWS_ENDPOINT_URL: aws.url, ...options.variables };
+    const secrets = resolveSecrets(fn.environment.HOLDFAST_SECRETS);
+    const variables = {
+      AWS_ENDPOINT_URL: aws.url,
+      ...(secrets === undefined ? {} : { HOLDFAST_SECRETS: secrets }),
+      ...options.variables,
+    };
     const maxEnvironments = options.maxEnvironments ?? MAX_ENVIRONMENTS;
     pools.set(fn.name, createPool({ function: fn, variables, log: logs.of(fn.name), maxEnvironments }));
   }
