@@ -10,5 +10,6 @@ try {
 } catch (error) {
   const known = error instanceof LocalError;
   process.stderr.write(`${known ? `${error.code}: ${error.message}` : ((error as Error).stack ?? error)}\n`);
-  process.exitCode = 1;
+  // Not waiting for what may still be going on, a synthesis say.
+  process.exit(1);
 }

@@ -15,7 +15,7 @@ test('with a data folder, what was in flight when everything was killed is worke
   const hangs = await assemble(
     triggered(
       {
-        source: `import { tell } from './tell.mjs'; export const handler = async () => { tell({}); await new Promise(() => setInterval(() => {}, 1000)); };`,
+        source: `import { tell } from './tell.mjs'; export const handler = async () => { tell(process.pid); await new Promise(() => setInterval(() => {}, 1000)); };`,
         timeout: 600,
       },
       { visibility: 900 },
@@ -39,12 +39,14 @@ test('with a data folder, what was in flight when everything was killed is worke
   const body = JSON.stringify({ QueueUrl: `${url}/000000000000/jobs`, MessageBody: 'survivor' });
   const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' };
   expect((await fetch(url as string, { method: 'POST', headers, body })).status).toBe(200);
-  await line('TELL');
+  const [, environment] = await line('TELL');
 
   child.kill('SIGKILL');
   await once(child, 'exit');
-  // The AWS server was not killed: it ends because its parent has.
-  await vi.waitFor(() => expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH'), { timeout: 5_000 });
+  // The AWS server and the environment were not killed: they end because their parent has.
+  for (const orphan of [pid, environment]) {
+    await vi.waitFor(() => expect(() => process.kill(Number(orphan), 0)).toThrow('ESRCH'), { timeout: 5_000 });
+  }
 
   const cloud = await cloudOf(triggered({ source: TELL_ALL }, { visibility: 900 }), { data });
   await cloud.until(() => cloud.told.length > 0);
