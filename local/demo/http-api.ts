@@ -14,7 +14,7 @@ export type ApiRun = {
   reason?: { code: string; message: string };
 };
 
-export type ApiJournalItem = { type: string; call?: string; label?: string; attempts?: unknown[] };
+export type ApiJournalItem = { type: string; call?: string; label?: string; attempts?: Array<{ phase?: string }> };
 
 export type ApiDeadLetter = { body: string; reason: { code: string; message: string } };
 

@@ -22,7 +22,7 @@ export function measure(journal: readonly ApiJournalItem[]): Measures {
   let unknowns = 0;
   for (const { type, call, label = '', attempts: records = [] } of journal) {
     if (call === undefined) continue;
-    if (CALL.test(label)) attempts.set(call, (attempts.get(call) ?? 0) + records.length);
+    if (CALL.test(label)) attempts.set(call, (attempts.get(call) ?? 0) + records.filter(wasSent).length);
     // A sleep that was parked has a `retry` of its own before its end.
     if (label.startsWith('sleep') ? type === 'done' : type === 'retry') waits++;
     if (type === 'unknown') unknowns++;
@@ -30,6 +30,11 @@ export function measure(journal: readonly ApiJournalItem[]): Measures {
   const counts = [...attempts.values()].map((count) => Math.max(1, count));
   const all = counts.reduce((total, count) => total + count, 0);
   return { calls: counts.length, attempts: all, retries: all - counts.length, waits, unknowns };
+}
+
+/** Records of what was never sent, and of how an unknown was settled, stand beside those of attempts. */
+function wasSent({ phase }: { phase?: string }): boolean {
+  return phase !== undefined && phase !== 'deferred';
 }
 
 export function sum(a: Measures, b: Measures): Measures {

@@ -80,7 +80,8 @@ test('it goes on until all runs have ended and the dead letters are there, and r
       };
     }
     reads.push(url.pathname);
-    if (url.pathname.endsWith('/journal')) return { items: [{ type: 'done', call: '1', label: 'GET crm /x', attempts: [{}, {}] }] };
+    if (url.pathname.endsWith('/journal'))
+      return { items: [{ type: 'done', call: '1', label: 'GET crm /x', attempts: [{ phase: 'ambiguous' }, { phase: 'answered' }] }] };
     return { ...run(url.pathname.split('/')[3] as string, 'succeeded'), result: { created: true } };
   });
   const seen = await watch(

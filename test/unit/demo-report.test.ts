@@ -139,7 +139,7 @@ test('of many problems the first ten are listed', () => {
 });
 
 test('a journal tells calls, attempts, retries, waits and what was unknown', () => {
-  const record = {};
+  const record = { phase: 'answered' };
   const journal = [
     { type: 'done', call: '1', label: 'GET crm /companies/a.example', attempts: [record, record] },
     { type: 'start', call: '2', label: 'POST billing /accounts' },
@@ -150,7 +150,7 @@ test('a journal tells calls, attempts, retries, waits and what was unknown', () 
     { type: 'done', call: '4', label: 'step write-welcome', attempts: [record] },
     { type: 'start', call: '5', label: 'POST mailer /messages' },
     { type: 'unknown', call: '5', label: 'POST mailer /messages', attempts: [record] },
-    { type: 'done', call: '5', label: 'POST mailer /messages', attempts: [] },
+    { type: 'done', call: '5', label: 'POST mailer /messages', attempts: [{}, { phase: 'deferred' }] },
     { type: 'park' },
     { type: 'end' },
   ];
