@@ -1,0 +1,57 @@
+/** Where a connection's API is: a fixed URL, or a variable of the stage that is read when it is needed. */
+import { HoldfastError } from '../engine/errors.ts';
+import { bad } from './settings.ts';
+
+export type BaseUrl = { readonly variable: string };
+/** `prefix`: the base URL's own path without a trailing slash. */
+export type Base = { readonly origin: string; readonly prefix: string; readonly hostname: string };
+
+/** The stage's variable of that name: `vars('crm')` is the environment variable `HOLDFAST_VAR_CRM`. */
+export function vars(name: string): BaseUrl {
+  if (typeof name !== 'string' || !/^[A-Za-z][A-Za-z0-9_-]*$/.test(name))
+    bad('vars', 'name', `must be letters, digits, - and _, not ${JSON.stringify(name)}`);
+  return Object.freeze({ variable: `HOLDFAST_VAR_${name.toUpperCase().replaceAll('-', '_')}` });
+}
+
+/** Returns how to get at the base. A text is checked at once (`E_BAD_OPTION`), a variable when it is first read. */
+export function baseOf(baseUrl: string | BaseUrl, where: string): () => Base {
+  if (typeof baseUrl === 'string') {
+    const base = parseBase(baseUrl, where, 'baseUrl');
+    return () => base;
+  }
+  const variable = (baseUrl as BaseUrl | undefined)?.variable;
+  if (typeof variable !== 'string') bad(where, 'baseUrl', "must be a URL such as 'https://api.example', or vars('name')");
+  let read: string | undefined;
+  let base: Base | undefined;
+  return () => {
+    const value = process.env[variable];
+    if (value === undefined || value === '') {
+      throw new HoldfastError(
+        'E_BAD_OPTION',
+        `${where}: baseUrl is the environment variable ${variable}, which is not set: set it to the API's URL`,
+        {
+          detail: { field: 'baseUrl', variable },
+        },
+      );
+    }
+    if (base === undefined || value !== read) {
+      base = parseBase(value, where, `baseUrl (${variable})`);
+      read = value;
+    }
+    return base;
+  };
+}
+
+function parseBase(text: string, where: string, field: string): Base {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return bad(where, field, "is not a URL: write it with its scheme, such as 'https://api.example'");
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    bad(where, field, `must begin with https:// (or http:// for what \`allow\` opens), not ${url.protocol}//`);
+  if (url.username !== '' || url.password !== '') bad(where, field, 'must not contain a user or password: use auth with secret()');
+  if (url.search !== '' || url.hash !== '') bad(where, field, 'must not have a query or fragment');
+  return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, ''), hostname: url.hostname };
+}

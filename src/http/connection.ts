@@ -1,0 +1,108 @@
+/** `connection()`: one external API as user code sees it. Each verb is one durable call in a run, and a resilient client outside. */
+import { currentRun } from '../engine/context.ts';
+import { buildCall, type Call } from './call.ts';
+import { type Core, forAccount, makeCore } from './core.ts';
+import { callOfFetch, type Fetch, responseOf } from './fetch.ts';
+import { callOperation } from './operation.ts';
+import type { BodyOptions, CallOptions, ConnectionOptions } from './options.ts';
+import { callPlainly } from './plain.ts';
+import type { ReplyOf } from './reply-types.ts';
+import { plainRuntime } from './runtime.ts';
+import { typedReply } from './schema.ts';
+import { bad } from './settings.ts';
+
+type Bodyless = <const Options extends CallOptions = CallOptions>(path: string, options?: Options) => Promise<ReplyOf<Options>>;
+type WithBody = <const Options extends BodyOptions = BodyOptions>(path: string, options?: Options) => Promise<ReplyOf<Options>>;
+
+export type Connection = {
+  readonly name: string;
+  /** Whose credentials and limits these are; absent for our own. */
+  readonly account?: string;
+  /** `data` is typed by `schema`. Rejects with `CallError`, `SchemaError`, `UnknownOutcomeError`, and `E_BAD_OPTION` for what is written wrongly. */
+  readonly get: Bodyless;
+  readonly head: Bodyless;
+  readonly put: WithBody;
+  readonly post: WithBody;
+  readonly patch: WithBody;
+  readonly delete: WithBody;
+  /** Any other method, or one that is computed. */
+  readonly request: <const Options extends BodyOptions = BodyOptions>(
+    method: string,
+    path: string,
+    options?: Options,
+  ) => Promise<ReplyOf<Options>>;
+  /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. In a run `init.signal` is not looked at. */
+  readonly fetch: Fetch;
+  /** The same API for one customer of ours: part of every identity and idempotency key. */
+  for(account: string): Connection;
+};
+
+/** For start-up checks, kept out of the type that user code sees. */
+const cores = new WeakMap<Connection, Core>();
+
+/** Declares an external API. Everything is checked here: throws `E_BAD_OPTION` or `E_BAD_DURATION`, naming connection and field. */
+export function connection(options: ConnectionOptions): Connection {
+  return connectionOf(makeCore(options));
+}
+
+/** The longest that one attempt of any call may take by the connection's own options, ms; a call can still set its own. */
+export function maxTimeout(connection: Connection): number {
+  const { settings, routes } = coreOf(connection);
+  return Math.max(settings.limits.total, ...routes.map((route) => route.settings.limits.total));
+}
+
+/** Throws `E_BAD_OPTION` if the variable that `baseUrl: vars(…)` reads is not set or no URL. */
+export function checkBaseUrl(connection: Connection): void {
+  coreOf(connection).base();
+}
+
+/** Names of the secrets that its calls need. */
+export function secretsOf(connection: Connection): readonly string[] {
+  return coreOf(connection).auth?.secrets.map(({ secret }) => secret) ?? [];
+}
+
+function coreOf(connection: Connection): Core {
+  return cores.get(connection) ?? bad('connections', 'entry', 'is not made by connection()');
+}
+
+function connectionOf(core: Core): Connection {
+  const verb =
+    (method: string) =>
+    (path: string, options: BodyOptions = {}) =>
+      send(core, method, path, options);
+  const made = {
+    name: core.name,
+    ...(core.account === undefined ? {} : { account: core.account }),
+    get: verb('GET'),
+    head: verb('HEAD'),
+    put: verb('PUT'),
+    post: verb('POST'),
+    patch: verb('PATCH'),
+    delete: verb('DELETE'),
+    async request(method: string, path: string, options: BodyOptions = {}) {
+      if (typeof method !== 'string' || !/^[A-Za-z]+$/.test(method))
+        bad(`connection "${core.name}"`, 'method', `must be an HTTP method, not ${String(method)}`);
+      return send(core, method.toUpperCase(), path, options);
+    },
+    async fetch(input: string | URL | Request, init?: RequestInit) {
+      const call = await callOfFetch(core, input, init);
+      const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
+      return responseOf(await issue(call, signal ?? undefined), call);
+    },
+    for: (account: string) => connectionOf(forAccount(core, account)),
+  } as Connection;
+  cores.set(made, core);
+  return Object.freeze(made);
+}
+
+async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
+  const call = buildCall(core, method, path, options);
+  return typedReply(await issue(call), options, call.label);
+}
+
+async function issue(call: Call, signal?: AbortSignal): Promise<string> {
+  const here = currentRun();
+  const operation = callOperation(call);
+  if (here) return (await here.run.issue(operation)) as string;
+  return (await callPlainly(operation, { runtime: plainRuntime(), ...(signal === undefined ? {} : { signal }) })) as string;
+}

@@ -1,0 +1,151 @@
+/** A connection as calls see it: its options checked once and turned into what every call needs. */
+import { milliseconds } from '../engine/duration.ts';
+import type { Effect } from '../engine/operation.ts';
+import { type Auth, isAuth } from './auth.ts';
+import { type Base, baseOf } from './base-url.ts';
+import { type Allowed, compileAllow } from './guard.ts';
+import { isSendableHeader, reservedHeader } from './headers.ts';
+import type { ConnectionOptions, RateLimit, RouteOptions } from './options.ts';
+import { pathPattern } from './path.ts';
+import { bad, COMMON_FIELDS, DEFAULTS, onlyKnown, positive, type Settings, settle, wholeNumber } from './settings.ts';
+
+export type Route = { readonly method?: string; matches(path: string): boolean; readonly settings: Settings };
+
+export type IdempotencyKey = { readonly header: string; readonly quoted: boolean; readonly ttl: number };
+
+export type Core = {
+  readonly name: string;
+  readonly account?: string;
+  /** `crm` or `crm@account`: in identities and labels. */
+  readonly id: string;
+  base(): Base;
+  readonly auth?: Auth;
+  readonly settings: Settings;
+  readonly routes: readonly Route[];
+  readonly idempotencyKey?: IdempotencyKey;
+  readonly allowed: Allowed;
+  readonly connectTimeout: number;
+  readonly rateLimits: readonly { readonly requests: number; readonly per: number }[];
+  readonly judge: Pick<ConnectionOptions, 'successWhen' | 'inFlightWhen' | 'unavailableMeansUntouched'>;
+};
+
+const NAME = /^[a-z][a-z0-9-]{0,63}$/;
+const ROUTE_FIELDS = new Set<string>([...COMMON_FIELDS, 'method', 'path']);
+const CONNECTION_FIELDS = new Set<string>([
+  ...COMMON_FIELDS,
+  'name',
+  'baseUrl',
+  'auth',
+  'idempotencyKey',
+  'rateLimit',
+  'allow',
+  'routes',
+  'connectTimeout',
+  'successWhen',
+  'inFlightWhen',
+  'unavailableMeansUntouched',
+]);
+
+/** Throws `E_BAD_OPTION` or `E_BAD_DURATION`, naming connection and field. */
+export function makeCore(options: ConnectionOptions): Core {
+  if (typeof options !== 'object' || options === null) bad('connection', 'options', 'must be an object');
+  const { name, auth } = options;
+  const where = `connection ${JSON.stringify(name)}`;
+  if (typeof name !== 'string' || !NAME.test(name))
+    bad(where, 'name', 'must be 1–64 characters of a–z, 0–9 and "-", beginning with a letter');
+  onlyKnown(options, CONNECTION_FIELDS, where);
+  if (auth !== undefined && !isAuth(auth)) bad(where, 'auth', "must be made by bearer(), basic() or header(), with secret('name')");
+  const settings = settle(DEFAULTS, options, where);
+  const key = options.idempotencyKey === undefined ? undefined : keyOf(options.idempotencyKey, where);
+  checkKeyed(settings, key, where);
+  for (const field of ['successWhen', 'inFlightWhen'] as const) {
+    if (options[field] !== undefined && typeof options[field] !== 'function') bad(where, field, 'must be a function of the reply');
+  }
+  return {
+    name,
+    id: name,
+    base: baseOf(options.baseUrl, where),
+    ...(auth === undefined ? {} : { auth }),
+    settings,
+    routes: routesOf(options.routes, settings, key, where),
+    ...(key === undefined ? {} : { idempotencyKey: key }),
+    allowed: compileAllow(options.allow ?? [], where),
+    connectTimeout: options.connectTimeout === undefined ? 3_000 : positive(options.connectTimeout, where, 'connectTimeout'),
+    rateLimits: ratesOf(options.rateLimit, where),
+    judge: options,
+  };
+}
+
+export function forAccount(core: Core, account: string): Core {
+  const where = `connection "${core.name}"`;
+  if (typeof account !== 'string' || account === '' || account.length > 256)
+    bad(where, 'for(account)', 'must be a text of 1–256 characters');
+  return { ...core, account, id: `${core.name}@${encodeURIComponent(account)}` };
+}
+
+export function settingsFor(core: Core, method: string, path: string): Settings {
+  for (const route of core.routes) {
+    if ((route.method === undefined || route.method === method) && route.matches(path)) return route.settings;
+  }
+  return core.settings;
+}
+
+/** RFC 9110, section 9.2; POST and PATCH are repeatable where the API honours a key. */
+export function effectOf(core: Core, settings: Settings, method: string, where: string): Effect {
+  checkKeyed(settings, core.idempotencyKey, where);
+  if (settings.effects !== undefined) return settings.effects;
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+    case 'OPTIONS':
+      return 'safe';
+    case 'PUT':
+    case 'DELETE':
+      return 'idempotent';
+    default:
+      return core.idempotencyKey === undefined ? 'unsafe' : 'keyed';
+  }
+}
+
+function checkKeyed(settings: Settings, key: IdempotencyKey | undefined, where: string): void {
+  if (settings.effects === 'keyed' && key === undefined) bad(where, 'effects', "cannot be 'keyed': the connection has no idempotencyKey");
+}
+
+function routesOf(routes: readonly RouteOptions[] | undefined, base: Settings, key: IdempotencyKey | undefined, where: string): Route[] {
+  if (routes === undefined) return [];
+  if (!Array.isArray(routes)) bad(where, 'routes', 'must be a list');
+  return routes.map((route, index) => {
+    const here = `${where}: routes[${index}]`;
+    onlyKnown(route, ROUTE_FIELDS, here);
+    if (typeof route.path !== 'string' || !/^(\/|\*)/.test(route.path))
+      bad(here, 'path', "must be a pattern such as '/users/:id' or '/files/*'");
+    if (route.method !== undefined && !/^[A-Za-z]+$/.test(String(route.method))) bad(here, 'method', "must be a method such as 'POST'");
+    const settings = settle(base, route, here);
+    checkKeyed(settings, key, here);
+    return { ...(route.method === undefined ? {} : { method: route.method.toUpperCase() }), matches: pathPattern(route.path), settings };
+  });
+}
+
+function keyOf(key: NonNullable<ConnectionOptions['idempotencyKey']>, where: string): IdempotencyKey {
+  if (typeof key !== 'object' || key === null) bad(where, 'idempotencyKey', "must be an object such as { header: 'Idempotency-Key' }");
+  onlyKnown(key, new Set(['header', 'format', 'ttl']), `${where}: idempotencyKey`);
+  const header = String(key.header).toLowerCase();
+  if (typeof key.header !== 'string' || !isSendableHeader(header, '') || reservedHeader(header)) {
+    bad(where, 'idempotencyKey.header', "must be a header's name such as 'Idempotency-Key'");
+  }
+  const format = key.format ?? 'raw';
+  if (format !== 'raw' && format !== 'quoted') bad(where, 'idempotencyKey.format', "must be 'raw' or 'quoted'");
+  return { header, quoted: format === 'quoted', ttl: positive(key.ttl ?? '23h', where, 'idempotencyKey.ttl') };
+}
+
+function ratesOf(limits: ConnectionOptions['rateLimit'], where: string): Core['rateLimits'] {
+  if (limits === undefined) return [];
+  const list: readonly RateLimit[] = Array.isArray(limits) ? limits : [limits as RateLimit];
+  return list.map((limit) => {
+    if (typeof limit !== 'object' || limit === null) bad(where, 'rateLimit', "must be an object such as { requests: 100, per: '1s' }");
+    onlyKnown(limit, new Set(['requests', 'per']), `${where}: rateLimit`);
+    const per = milliseconds(limit.per, `${where}: rateLimit.per`);
+    if (per === 0) bad(where, 'rateLimit.per', 'must be longer than 0');
+    return { requests: wholeNumber(limit.requests, 1, where, 'rateLimit.requests'), per };
+  });
+}

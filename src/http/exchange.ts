@@ -1,0 +1,198 @@
+/**
+ * One request on the wire and the event it ends in. undici calls it back; it counts bytes, keeps the time limits with a single
+ * timer (no AbortSignal per request), and knows whether a byte of the request may have left. Decides nothing.
+ */
+import type { Dispatcher } from 'undici';
+import type { Clock, Timer } from '../engine/ports.ts';
+import type { CallEvent } from './classify.ts';
+import { decoderFor } from './decode.ts';
+import { keptHeaders } from './headers.ts';
+import type { Limits } from './settings.ts';
+
+export type Timings = { total: number; firstByte?: number };
+
+type Measured = { readonly timings: Timings; readonly reused: boolean; readonly bytes: number };
+export type Answer = { phase: 'answered'; status: number; headers: Record<string, string>; body: Buffer; truncated: boolean };
+export type WireEvent = Measured &
+  (
+    | Answer
+    | (Extract<CallEvent, { phase: 'not-sent' }> & { message: string })
+    | (Extract<CallEvent, { phase: 'ambiguous' }> & { message: string; answering: boolean })
+    | { phase: 'deferred'; message: string }
+  );
+type Unmeasured<T> = T extends unknown ? Omit<T, keyof Measured> : never;
+
+/** What a socket has been used for; one for each client of a pool. */
+export type SocketState = { used: boolean };
+
+/** How often a running exchange is looked at, ms: idle bodies are noticed at most so much late. */
+const LOOK_MS = 5_000;
+const EMPTY = Buffer.alloc(0);
+
+export class Exchange implements Dispatcher.DispatchHandler {
+  socket: SocketState | undefined;
+  readonly #limits: Limits;
+  readonly #clock: Clock;
+  readonly #began: number;
+  readonly #resolve: (event: WireEvent) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #timer: Timer;
+  #reused = false;
+  #settled = false;
+  /** The body is complete, or cut by us: what the socket does from here on does not matter. */
+  #received = false;
+  #status = 0;
+  #headers: Record<string, string> = {};
+  #answeredAt: number | undefined;
+  #lastByteAt = 0;
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(limits: Limits, clock: Clock, resolve: (event: WireEvent) => void) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#began = clock.now();
+    this.#resolve = resolve;
+    this.#timer = clock.timer(Math.min(LOOK_MS, limits.total, limits.headers), this.#look);
+  }
+
+  /** Ends it from outside: deferred if nothing was sent, otherwise nobody knows. */
+  abort(message: string): void {
+    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'broken', message, answering: this.#status > 0 });
+    else this.#settle({ phase: 'deferred', message });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // It was given up while it waited for a socket: undici writes nothing after this.
+    if (this.#settled) {
+      controller.abort(new Error('given up before it was sent'));
+      return;
+    }
+    this.#controller = controller;
+    if (this.socket) {
+      this.#reused = this.socket.used;
+      this.socket.used = true;
+    }
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = keptHeaders(headers);
+    this.#answeredAt = this.#lastByteAt = this.#clock.now();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#received || this.#settled) return;
+    this.#lastByteAt = this.#clock.now();
+    this.#size += chunk.length;
+    const over = this.#size - this.#limits.maxBody;
+    this.#chunks.push(over > 0 ? chunk.subarray(0, chunk.length - over) : chunk);
+    if (over <= 0) return;
+    this.#size = this.#limits.maxBody;
+    this.#answer(true);
+    this.#controller?.abort(new Error('the body is over the cap'));
+  }
+
+  onResponseEnd(): void {
+    this.#answer(false);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error & { code?: string }): void {
+    if (!this.#received) this.#settle(this.#controller ? broken(error, this.#status > 0) : neverSent(error));
+  }
+
+  readonly #look = (): void => {
+    if (this.#settled) return;
+    const now = this.#clock.now();
+    const { total, headers, idle, minRate } = this.#limits;
+    const elapsed = now - this.#began;
+    let late = elapsed >= total ? `not done within ${total} ms` : undefined;
+    let next = total - elapsed;
+    if (this.#answeredAt === undefined) {
+      if (elapsed >= headers) late ??= `no answer within ${headers} ms`;
+      next = Math.min(next, headers - elapsed);
+    } else {
+      const silent = now - this.#lastByteAt;
+      if (silent >= idle) late ??= `nothing came for ${idle} ms`;
+      const receiving = now - this.#answeredAt;
+      if (receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000) late ??= `the body came slower than ${minRate} bytes/s`;
+      next = Math.min(next, idle - silent);
+    }
+    if (late !== undefined) this.#timeout(late);
+    else this.#timer = this.#clock.timer(Math.max(1, Math.min(LOOK_MS, next)), this.#look);
+  };
+
+  #timeout(message: string): void {
+    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'timeout', message, answering: this.#status > 0 });
+    else this.#settle({ phase: 'not-sent', why: 'unreachable', message: `${message}: no connection` });
+  }
+
+  #fail(event: Unmeasured<WireEvent>): void {
+    this.#settle(event);
+    this.#controller?.abort(new Error('given up'));
+  }
+
+  #answer(truncated: boolean): void {
+    if (this.#received || this.#settled) return;
+    this.#received = true;
+    const body =
+      this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : this.#chunks.length === 0 ? EMPTY : Buffer.concat(this.#chunks, this.#size);
+    const answer: Answer = { phase: 'answered', status: this.#status, headers: this.#headers, body, truncated };
+    const decode = body.length === 0 ? undefined : decoderFor(this.#headers['content-encoding']);
+    if (decode === undefined) {
+      this.#settle(answer);
+      return;
+    }
+    this.#timer.cancel();
+    void decode(body, this.#limits.maxBody, truncated).then((decoded) => {
+      if ('body' in decoded) this.#settle({ ...answer, body: decoded.body, truncated: truncated || decoded.truncated });
+      else {
+        const message =
+          'bomb' in decoded ? 'the compressed body grows beyond all measure' : `the compressed body is broken: ${decoded.broken}`;
+        this.#settle({ phase: 'ambiguous', why: 'invalid-http', message, answering: true });
+      }
+    });
+  }
+
+  #settle(event: Unmeasured<WireEvent>): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#timer.cancel();
+    const timings: Timings = { total: this.#clock.now() - this.#began };
+    if (this.#answeredAt !== undefined) timings.firstByte = this.#answeredAt - this.#began;
+    const bytes = this.#size;
+    this.#chunks = [];
+    this.#resolve({ ...event, timings, reused: this.#reused, bytes } as WireEvent);
+  }
+}
+
+const CERTIFICATE =
+  /^(ERR_TLS_CERT|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERROR_IN_C|CRL_|INVALID_(CA|PURPOSE)|PATH_LENGTH|HOSTNAME_MISMATCH)/;
+
+function neverSent(error: Error & { code?: string }): Unmeasured<WireEvent> {
+  const code = error.code ?? '';
+  const event = (why: Extract<CallEvent, { phase: 'not-sent' }>['why'], message: string) => ({ phase: 'not-sent', why, message }) as const;
+  if (code === 'HOLDFAST_GUARD') return event('guard', error.message);
+  if (code === 'ENOTFOUND') return event('name-not-found', 'the name was not found');
+  if (CERTIFICATE.test(code)) return event('certificate', `the certificate was refused (${code})`);
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code === 'ERR_INVALID_URL')
+    return event('invalid-request', error.message);
+  // System errors name the address, which is nobody's business: the code says enough.
+  return event('unreachable', `no connection (${code === '' ? error.name : code})`);
+}
+
+function broken(error: Error & { code?: string }, answering: boolean): Unmeasured<WireEvent> {
+  const code = error.code ?? error.name;
+  const invalid = code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW';
+  return {
+    phase: 'ambiguous',
+    why: invalid ? 'invalid-http' : 'broken',
+    message: invalid ? `the answer is not valid HTTP (${code})` : `the connection broke (${code})`,
+    answering,
+  };
+}

@@ -1,0 +1,119 @@
+/** What a user may say about a connection, a route and a call. Types and their meaning; checking is settings.ts. */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Duration } from '../engine/duration.ts';
+import type { Effect } from '../engine/operation.ts';
+import type { Auth } from './auth.ts';
+import type { BaseUrl } from './base-url.ts';
+import type { Reply } from './reply.ts';
+import type { Reconcile } from './unknown.ts';
+
+/** How a list in `query` is written: `a=1&a=2`, `a=1,2` or `a[]=1&a[]=2`. */
+export type Arrays = 'repeat' | 'comma' | 'brackets';
+/** What `data` of a reply is. */
+export type As = 'json' | 'text' | 'bytes';
+export type QueryValue = string | number | boolean | null | undefined;
+export type Query = { readonly [name: string]: QueryValue | readonly QueryValue[] };
+export type OnUnknown = 'pause' | 'throw' | 'retry' | Reconcile;
+export type Schema = StandardSchemaV1 | { readonly [status: number]: StandardSchemaV1 };
+
+export type TimeLimits = {
+  /** One attempt from asking for a socket to the last byte of the body. Default 30 s. */
+  total?: Duration;
+  /** Until the reply begins. Default 15 s, at most `total`. */
+  headers?: Duration;
+  /** The longest pause between two pieces of a body. Default 5 s. */
+  idle?: Duration;
+  /** Bytes a second that a body which takes longer than 5 s must come with on average. Default 1,024; 0: any. */
+  minRate?: number;
+};
+
+export type RetryOptions = {
+  /** Attempts in all, the first included. Default 6, or one more than `schedule` has. */
+  attempts?: number;
+  /** Throttled answers (429 and the like) that are waited out; they use up no attempt. Default 100. */
+  throttles?: number;
+  /** Counted from the issue of the call: an attempt that would come later is not waited for, the call fails at once. Default 24 h. */
+  deadline?: Duration;
+  /** Waits between attempts, ±20 %, in place of the exponential ones. The last one repeats. */
+  schedule?: readonly Duration[];
+};
+
+/** What may be said for a connection, for a route, and for one call; the nearer one counts. */
+export type CommonOptions = {
+  /** Sent with the request. Lower-case or not; a call's outrank a connection's. */
+  headers?: { readonly [name: string]: string };
+  arrays?: Arrays;
+  /** Statuses other than 2xx that are replies, not errors. */
+  acceptStatus?: readonly number[];
+  /** What the call may change outside. Default: by method, and `keyed` for POST and PATCH where the connection has an `idempotencyKey`. */
+  effects?: Effect;
+  /** One attempt, its body included: a duration, or several limits. Default 30 s. */
+  timeout?: Duration | TimeLimits;
+  retry?: RetryOptions;
+  /** What is done about an unsafe call of which nobody knows whether it happened. Default `pause`. */
+  onUnknown?: OnUnknown;
+  /** Bytes of a body, decoded. Default 10,000,000. */
+  maxBody?: number;
+  /** A larger body is cut and marked `truncated` (`reply`, the default), or the call fails. */
+  onTruncated?: 'reply' | 'fail';
+};
+
+export type RouteOptions = CommonOptions & {
+  /** Default: any. */
+  method?: string;
+  /** `/users/:id` (one segment), `/files/*` (anything that follows). Matched without the query. The first route that matches counts. */
+  path: string;
+};
+
+export type RateLimit = { requests: number; per: Duration };
+
+export type IdempotencyKeyOptions = {
+  /** The header's name, such as `Idempotency-Key`. */
+  header: string;
+  /** `raw` (default, as Stripe has it) or `quoted` (a structured field, as the IETF draft has it). */
+  format?: 'quoted' | 'raw';
+  /** How long the API keeps a key, counted from the first sending: older ones are unknown, not sent again. Default 23 h. */
+  ttl?: Duration;
+};
+
+export type ConnectionOptions = CommonOptions & {
+  /** 1–64 characters of a–z, 0–9 and `-`, beginning with a letter. Part of every identity and idempotency key. */
+  name: string;
+  /** `https://…`, with a path if the API has one, or `vars('crm')` for the variable `HOLDFAST_VAR_CRM`. */
+  baseUrl: string | BaseUrl;
+  auth?: Auth;
+  /** Only for APIs that honour it: it makes POST and PATCH repeatable. */
+  idempotencyKey?: IdempotencyKeyOptions;
+  /** Kept for the fleet's admission, which does not hold calls back yet; a throttle without a hint waits at least `per`. */
+  rateLimit?: RateLimit | readonly RateLimit[];
+  /** Addresses, CIDR ranges and hosts (`name` or `name:port`) open besides public https on port 443; they may use plain http. */
+  allow?: readonly string[];
+  routes?: readonly RouteOptions[];
+  /** Until the TCP and TLS handshakes are done. Default 3 s. */
+  connectTimeout?: Duration;
+  /** Reads success out of a 2xx reply, for APIs that say no with a 200. */
+  successWhen?: (reply: Reply) => boolean | 'throttle' | 'transient' | 'permanent';
+  /** Whether a 409 to a keyed call says that the first one is still being worked on. */
+  inFlightWhen?: (reply: Reply) => boolean;
+  /** Whether a 503 of this API always means that nothing was done. Default false. */
+  unavailableMeansUntouched?: boolean;
+};
+
+export type CallOptions = CommonOptions & {
+  query?: Query;
+  /** Default: by the reply's content type. */
+  as?: As;
+  /** Any Standard Schema, or one for each status. Statuses named here are accepted. */
+  schema?: Schema;
+  /** Tells this call from others of the same method and path: the scope of its idempotency key. */
+  key?: string;
+  /** For people: shown in place of the path. */
+  label?: string;
+};
+
+export type BodyOptions = CallOptions & {
+  /** Sent as JSON. Must be plain JSON. */
+  json?: unknown;
+  /** Sent as it is; give its `content-type` in `headers`. */
+  body?: string | Uint8Array;
+};

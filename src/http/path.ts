@@ -1,0 +1,54 @@
+/** From a path and a query to what stands in the request line. Keeps what users interpolate from leaving the place they meant. */
+import { CallError } from './errors.ts';
+import type { Arrays, Query, QueryValue } from './options.ts';
+
+const PLAIN = /^[!-~]*$/;
+const DOT_SEGMENT = /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i;
+
+/** A path with its query, beginning with `/`, in ASCII. Throws `E_REQUEST_INVALID`. */
+export function requestPath(path: string, query: Query | undefined, arrays: Arrays, label: string): string {
+  const invalid = (problem: string): never => {
+    throw new CallError('E_REQUEST_INVALID', `${label}: the path ${problem}`, { field: 'path' });
+  };
+  if (typeof path !== 'string') return invalid('must be a text such as "/companies/acme"');
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return invalid("must be relative to the connection's baseUrl, not a URL");
+  if (path.includes('#')) return invalid('contains "#", which is never sent: write values into it with encodeURIComponent()');
+  const [before = ''] = path.split('?', 1);
+  if (DOT_SEGMENT.test(before)) return invalid('contains "." or ".." as a segment: write values into it with encodeURIComponent()');
+  if (path.includes('\\')) return invalid('contains "\\": write values into it with encodeURIComponent()');
+  const rooted = path.startsWith('/') ? path : `/${path}`;
+  let encoded = rooted;
+  if (!PLAIN.test(rooted)) {
+    const url = new URL(`http://h${rooted.replace(/[\t\r\n]/g, (char) => encodeURIComponent(char))}`);
+    encoded = url.pathname + url.search;
+  }
+  const text = query === undefined ? '' : queryText(query, arrays);
+  return text === '' ? encoded : `${encoded}${encoded.includes('?') ? '&' : '?'}${text}`;
+}
+
+function queryText(query: Query, arrays: Arrays): string {
+  const parts: string[] = [];
+  for (const name in query) {
+    const value = query[name];
+    const key = encodeURIComponent(name);
+    if (Array.isArray(value)) {
+      const items = (value as readonly QueryValue[])
+        .filter((item) => item !== undefined && item !== null)
+        .map((item) => encodeURIComponent(String(item)));
+      if (items.length === 0) continue;
+      if (arrays === 'comma') parts.push(`${key}=${items.join(',')}`);
+      else for (const item of items) parts.push(`${key}${arrays === 'brackets' ? '%5B%5D' : ''}=${item}`);
+    } else if (value !== undefined && value !== null) parts.push(`${key}=${encodeURIComponent(String(value))}`);
+  }
+  return parts.join('&');
+}
+
+/** `/users/:id` and `/files/*` as a test of a path without its query. */
+export function pathPattern(pattern: string): (path: string) => boolean {
+  const source = pattern
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/:[A-Za-z_]\w*/g, '[^/]+');
+  const expression = new RegExp(`^${source}$`);
+  return (path) => expression.test(path.split('?', 1)[0] as string);
+}

@@ -1,0 +1,94 @@
+/** A call outside any run: the same operation, the same decisions, with real waits, and nothing kept. */
+import type { ErrorData } from '../engine/errors.ts';
+import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
+import type { Clock } from '../engine/ports.ts';
+import { reviveCallError } from './errors.ts';
+import { HTTP_SERVICE, type HttpRuntime } from './runtime.ts';
+
+const NEVER = new AbortController().signal;
+
+export type PlainOptions = {
+  readonly runtime: HttpRuntime;
+  readonly signal?: AbortSignal;
+};
+
+/** Resolves with the reply in the journal's form. Rejects with the call's error, or with the signal's reason. */
+export async function callPlainly(operation: Operation, options: PlainOptions): Promise<string | undefined> {
+  const { signal = NEVER, runtime } = options;
+  const { clock, entropy } = runtime;
+  const keyMaterial = entropy.id();
+  const issuedAt = clock.now();
+  let firstSentAt: number | undefined;
+  let attempt = 1;
+  let throttles = 0;
+  let quickRetries = 0;
+  let unknown: ErrorData | undefined;
+
+  const env = (): AttemptEnv => ({
+    op: operation.identity,
+    keyMaterial,
+    attempt,
+    throttles,
+    issuedAt,
+    ...(firstSentAt === undefined ? {} : { firstSentAt }),
+    quickRetries,
+    remaining: Number.POSITIVE_INFINITY,
+    signal,
+    clock,
+    entropy,
+    services: { [HTTP_SERVICE]: runtime },
+  });
+
+  for (;;) {
+    signal.throwIfAborted();
+    let verdict: Verdict;
+    if (unknown && operation.unknown) verdict = await operation.unknown(env());
+    else {
+      firstSentAt ??= clock.now();
+      verdict = await operation.attempt(env());
+    }
+    // Known in time is known: only what is still open is given up.
+    if (verdict.then !== 'done' && verdict.then !== 'fail') signal.throwIfAborted();
+    switch (verdict.then) {
+      case 'done':
+        return verdict.value;
+      case 'fail':
+        throw revive(verdict.error, verdict.value);
+      case 'pause':
+        throw revive(verdict.error);
+      case 'resend':
+        unknown = undefined;
+        firstSentAt = undefined;
+        break;
+      case 'unknown':
+        unknown = verdict.error;
+        break;
+      case 'again':
+        if (verdict.counts === 'attempt') attempt += 1;
+        if (verdict.counts === 'throttle') throttles += 1;
+        quickRetries += 1;
+        await until(verdict.at, clock, signal);
+        break;
+    }
+  }
+
+  function revive(error: ErrorData, value?: string): Error {
+    return (operation.revive ?? reviveCallError)(error, value);
+  }
+}
+
+function until(at: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const give = () => {
+      timer.cancel();
+      reject(signal.reason);
+    };
+    const timer = clock.timer(at - clock.now(), () => {
+      signal.removeEventListener('abort', give);
+      // setTimeout may come a little early, and is cut at 24 days.
+      if (clock.now() < at) until(at, clock, signal).then(resolve, reject);
+      else resolve();
+    });
+    signal.addEventListener('abort', give, { once: true });
+  });
+}

@@ -1,0 +1,54 @@
+/** What an attempt adds to a call just before it is sent: the base URL, the credential, the idempotency key. */
+import type { AttemptEnv } from '../engine/operation.ts';
+import type { Call } from './call.ts';
+import { CallError } from './errors.ts';
+import { isSendableHeader } from './headers.ts';
+import type { HttpRuntime } from './runtime.ts';
+
+export type Prepared = {
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The credential's header value, to see whether a refresh changed it. */
+  readonly credential?: string;
+  /** Values that no reply, error or record may show. */
+  readonly secrets: readonly string[];
+};
+
+const NO_SECRETS: readonly string[] = [];
+const KEY_LENGTH = 32;
+
+/** Throws `E_SECRET_MISSING`, `E_BAD_OPTION` (a variable is not set), or what the source of secrets throws. */
+export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fresh = false): Promise<Prepared> {
+  const { core } = call;
+  const { origin, prefix } = core.base();
+  const path = prefix === '' ? call.path : prefix + call.path;
+  const { auth, idempotencyKey: keyed } = core;
+  const withKey = call.effect === 'keyed' && keyed !== undefined;
+  if (auth === undefined && !withKey) return { origin, path, headers: call.headers, secrets: NO_SECRETS };
+  const headers: Record<string, string> = { ...call.headers };
+  if (withKey) {
+    const key = await idempotencyKey(http, env.keyMaterial);
+    headers[keyed.header] = keyed.quoted ? `"${key}"` : key;
+  }
+  if (auth === undefined) return { origin, path, headers, secrets: NO_SECRETS };
+  const secrets: string[] = [];
+  for (const ref of auth.secrets) secrets.push(await http.secrets.get(ref.secret, fresh ? { fresh } : undefined));
+  const credential = auth.value(secrets);
+  if (!isSendableHeader(auth.header, credential)) {
+    throw new CallError(
+      'E_REQUEST_INVALID',
+      `the secret "${auth.secrets.map(({ secret }) => secret).join('", "')}" cannot be sent in a header: does it end in a line break?`,
+      {
+        secret: auth.secrets[0]?.secret,
+      },
+    );
+  }
+  headers[auth.header] = credential;
+  return { origin, path, headers, credential, secrets };
+}
+
+/** The same over attempts, crashes and redrives; nobody who does not have the deployment's key can make it. */
+export async function idempotencyKey(http: HttpRuntime, material: string): Promise<string> {
+  return (await http.sign(material)).slice(0, KEY_LENGTH);
+}

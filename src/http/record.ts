@@ -1,0 +1,47 @@
+/** Why an attempt was decided as it was: what the journal keeps for people. Never a secret, a query or a body. */
+import type { Decision } from './classify.ts';
+import type { WireEvent } from './exchange.ts';
+import { toldHeaders } from './headers.ts';
+import type { Hints } from './hints.ts';
+
+export type AttemptRecord = {
+  n: number;
+  phase: string;
+  row: string;
+  class: string;
+  status?: number;
+  /** Milliseconds from the asking for a socket on. */
+  ms: { total: number; firstByte?: number };
+  /** The socket had been used before. */
+  reused: boolean;
+  /** Of the body, as it came. */
+  bytes: number;
+  why?: string;
+  headers?: Record<string, string>;
+  hint?: { source: string; delay: number };
+  ignored?: string[];
+  /** A stale socket broke first, and it was sent again free of charge. */
+  resent?: true;
+  /** When the next attempt may be made, ms since the epoch. */
+  next?: number;
+  /** What was used up. */
+  over?: string;
+};
+
+export function recordOf(decision: Decision, event: WireEvent, hints: Hints, n: number, resent: boolean): AttemptRecord {
+  const record: AttemptRecord = {
+    n,
+    phase: event.phase,
+    row: decision.row,
+    class: decision.class,
+    ...(event.phase === 'answered' ? { status: event.status } : { why: event.message }),
+    ms: event.timings,
+    reused: event.reused,
+    bytes: event.bytes,
+  };
+  if (resent) record.resent = true;
+  if (hints.hint) record.hint = { source: hints.hint.source, delay: hints.hint.delay };
+  if (hints.ignored.length > 0) record.ignored = hints.ignored;
+  if (event.phase === 'answered' && decision.class !== 'success') record.headers = toldHeaders(event.headers);
+  return record;
+}

@@ -1,0 +1,87 @@
+/** A reply: as the journal keeps it, and as user code sees it, live and on every replay alike. */
+import { isUtf8 } from 'node:buffer';
+import type { Answer } from './exchange.ts';
+import type { As } from './options.ts';
+
+export type Reply<T = unknown, Status extends number = number> = {
+  readonly status: Status;
+  readonly headers: Headers;
+  /** Parsed JSON, text or bytes; `undefined` where there is no body. */
+  readonly data: T;
+  /** The body was over the cap and is cut; `data` is what came, as text or bytes. */
+  readonly truncated?: true;
+};
+
+/** The journal's form. Bodies that are UTF-8 are kept as text, all others as base64: both come back byte for byte. */
+export type StoredReply = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text?: string;
+  readonly base64?: string;
+  readonly truncated?: true;
+};
+
+export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'truncated'>): string {
+  const { status, headers, body } = answer;
+  const stored: StoredReply = {
+    status,
+    headers,
+    ...(body.length === 0 ? {} : isUtf8(body) ? { text: body.toString('utf8') } : { base64: body.toString('base64') }),
+    ...(answer.truncated ? { truncated: true } : {}),
+  };
+  return JSON.stringify(stored);
+}
+
+/** Throws a SyntaxError when a body that should be JSON is not, unless `lenient`: then `data` is its text. */
+export function readReply(stored: StoredReply, as?: As, lenient = false): Reply {
+  const { status } = stored;
+  let headers: Headers | undefined;
+  let data: unknown;
+  try {
+    data = dataOf(stored, as);
+  } catch (error) {
+    if (!lenient) throw error;
+    data = textOf(stored);
+  }
+  return {
+    status,
+    // Few look at them: made when somebody does.
+    get headers() {
+      headers ??= new Headers(stored.headers);
+      return headers;
+    },
+    data,
+    ...(stored.truncated ? { truncated: true } : {}),
+  };
+}
+
+const JSON_TYPE = /^\s*[\w.+-]+\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+const TEXT_TYPE = /^\s*(?:text\/|application\/(?:[\w.-]+\+)?(?:xml|yaml|x-www-form-urlencoded|javascript|x-ndjson|jsonl|graphql))/i;
+
+function dataOf(stored: StoredReply, as: As | undefined): unknown {
+  if (stored.text === undefined && stored.base64 === undefined) return as === 'text' ? '' : as === 'bytes' ? new Uint8Array() : undefined;
+  if (as === 'bytes') return bytesOf(stored);
+  const type = stored.headers['content-type'];
+  if (as === 'json' || (as === undefined && type !== undefined && JSON_TYPE.test(type))) {
+    const text = textOf(stored);
+    // A body that was cut is no JSON any more: what came is handed over as it is.
+    return stored.truncated ? text : JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+  }
+  if (as === 'text' || (type === undefined ? stored.text !== undefined : TEXT_TYPE.test(type))) return textOf(stored);
+  return bytesOf(stored);
+}
+
+export function bytesOf({ text, base64 }: StoredReply): Uint8Array<ArrayBuffer> {
+  // A copy of its own: small Buffers are windows on a pool that others write into.
+  return new Uint8Array(text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text, 'utf8'));
+}
+
+function textOf(stored: StoredReply): string {
+  if (stored.text !== undefined) return stored.text;
+  const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(stored.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  try {
+    return new TextDecoder(charset).decode(bytesOf(stored));
+  } catch {
+    return new TextDecoder().decode(bytesOf(stored));
+  }
+}

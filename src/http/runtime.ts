@@ -1,0 +1,88 @@
+/**
+ * What calls need of the process they are in: sockets, secrets, the deployment's key. A worker hands it to the engine as the
+ * service `http`; plain use outside a worker makes one for itself when it first needs it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { HoldfastError } from '../engine/errors.ts';
+import type { AttemptEnv } from '../engine/operation.ts';
+import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
+import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
+import { type Transport, type TransportOptions, transport } from './transport.ts';
+
+export type HttpRuntime = {
+  readonly transport: Transport;
+  readonly secrets: SecretSource;
+  /** For calls made without a run; those of a run have the engine's. */
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** base64url(HMAC-SHA256(deployment key, material)). */
+  sign(material: string): Promise<string>;
+};
+
+export type HttpRuntimeOptions = TransportOptions & {
+  readonly secrets: SecretSource;
+  readonly entropy?: Entropy;
+  /** What idempotency keys are derived with. They change when it changes: it must outlive deployments. Default: the secret `holdfast/deployment-key`. */
+  readonly deploymentKey?: () => Promise<string>;
+};
+
+export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
+  const deploymentKey = options.deploymentKey ?? (() => options.secrets.get(DEPLOYMENT_KEY));
+  let key: Promise<KeyObject> | undefined;
+  return {
+    transport: transport(options),
+    secrets: options.secrets,
+    clock: options.clock,
+    entropy: options.entropy ?? plainEntropy,
+    async sign(material) {
+      key ??= deploymentKey().then((text) => createSecretKey(text, 'utf8'));
+      // A failure is not remembered: the next call asks again.
+      key.catch(() => {
+        key = undefined;
+      });
+      return createHmac('sha256', await key)
+        .update(material)
+        .digest('base64url');
+    },
+  };
+}
+
+/** The name of the secret that idempotency keys are derived with. */
+export const DEPLOYMENT_KEY = 'holdfast/deployment-key';
+
+/** Under which name a worker gives it to the engine. */
+export const HTTP_SERVICE = 'http';
+
+export function runtimeOf(services: AttemptEnv['services']): HttpRuntime {
+  const runtime = services[HTTP_SERVICE] as HttpRuntime | undefined;
+  if (!runtime)
+    throw new HoldfastError('E_INTERNAL', 'the worker was made without the service "http": give it { services: { http: httpRuntime(…) } }');
+  return runtime;
+}
+
+const ambient = new AsyncLocalStorage<HttpRuntime>();
+let plain: HttpRuntime | undefined;
+
+/** Calls made without a run in `fn` (by a reconciler) use the runtime of the run they serve. */
+export function withRuntime<T>(runtime: HttpRuntime, fn: () => T): T {
+  return ambient.run(runtime, fn);
+}
+
+/** From now on calls made without a run (in steps, too) use this. Called once, by a worker's entry; tests may take it back with `undefined`. */
+export function usePlainRuntime(runtime: HttpRuntime | undefined): void {
+  plain = runtime;
+}
+
+export function plainRuntime(): HttpRuntime {
+  const here = ambient.getStore();
+  if (here) return here;
+  plain ??= httpRuntime({
+    clock: plainClock,
+    secrets: plainSecrets(),
+    // Nothing outlives a plain call, so nothing has to meet its key again.
+    deploymentKey: async () => 'plain-use',
+    allowLoopback: process.env.HOLDFAST_ALLOW_LOOPBACK === '1',
+  });
+  return plain;
+}

@@ -1,0 +1,172 @@
+/** Sockets: one pool per connection and origin, kept between invocations. Sends a request, tells the event; knows no retries. */
+import { Client, type Dispatcher, Pool } from 'undici';
+import { outsideRun } from '../engine/context.ts';
+import type { Clock } from '../engine/ports.ts';
+import { connector, type Resolve, systemResolve } from './connector.ts';
+import { Exchange, type SocketState, type WireEvent } from './exchange.ts';
+import { type Allowed, compileAllow } from './guard.ts';
+import type { Limits } from './settings.ts';
+
+export type WireRequest = {
+  /** One object per connection: connections do not share sockets, since each opened them under its own guard. */
+  readonly allowed: Allowed;
+  readonly connectTimeout: number;
+  readonly origin: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array | null;
+  readonly limits: Limits;
+  /** A socket of its own, so that a stale one can never make it ambiguous. */
+  readonly fresh: boolean;
+  readonly signal?: AbortSignal;
+};
+
+export type Transport = {
+  /** Never rejects. Ends within the limits' total. */
+  send(request: WireRequest): Promise<WireEvent>;
+  /** Closes all sockets. */
+  close(): Promise<void>;
+};
+
+export type TransportOptions = {
+  readonly clock: Clock;
+  /** Open for every connection, besides its own `allow`. */
+  readonly allow?: readonly string[];
+  /** Loopback addresses are open, also over plain http: for the embedded cloud and tests. */
+  readonly allowLoopback?: boolean;
+  readonly resolve?: Resolve;
+  /** Certificates to trust in place of the system's. */
+  readonly ca?: string;
+};
+
+type Place = { dispatcher: Dispatcher; done(): void };
+
+const KEEP_ALIVE_MS = 4_000;
+/** After such a silence the process may have been frozen, and its idle sockets closed by the other side. */
+const FREEZE_GAP_MS = 3_000;
+
+export function transport(options: TransportOptions): Transport {
+  const { clock } = options;
+  const everywhere = compileAllow(options.allow ?? [], 'http runtime', options.allowLoopback ?? false);
+  const pools = new Map<Allowed, Map<string, { pool: Pool; lastUsed: number }>>();
+  const connectors = new WeakMap<Allowed, ReturnType<typeof connector>>();
+  const singles = new Set<Client>();
+
+  return {
+    // Outside any run's async context: sockets live on and must not keep a run that has been put down in memory.
+    send: (request) => new Promise((resolve) => outsideRun(() => send(request, resolve))),
+    async close() {
+      const open = [...[...pools.values()].flatMap((origins) => [...origins.values()].map(({ pool }) => pool)), ...singles];
+      pools.clear();
+      await Promise.all(open.map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+
+  function send(request: WireRequest, resolve: (event: WireEvent) => void): void {
+    const { signal } = request;
+    if (signal?.aborted) {
+      resolve({ phase: 'deferred', message: 'given up', timings: { total: 0 }, reused: false, bytes: 0 });
+      return;
+    }
+    const place = request.fresh ? single(request) : pooled(request);
+    const exchange = new Exchange(request.limits, clock, (event) => {
+      signal?.removeEventListener('abort', abort);
+      place.done();
+      resolve(event);
+    });
+    const abort = () => exchange.abort('given up');
+    signal?.addEventListener('abort', abort);
+    place.dispatcher.dispatch(
+      {
+        path: request.path,
+        method: request.method as Dispatcher.HttpMethod,
+        headers: request.headers as Record<string, string>,
+        body: request.body,
+        // The exchange keeps the time itself, to the millisecond.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        ...(request.fresh ? { reset: true } : {}),
+      },
+      exchange,
+    );
+  }
+
+  function pooled(request: WireRequest): Place {
+    const now = clock.now();
+    let origins = pools.get(request.allowed);
+    if (!origins) {
+      origins = new Map();
+      pools.set(request.allowed, origins);
+    }
+    const known = origins.get(request.origin);
+    const frozen = known !== undefined && now - known.lastUsed > FREEZE_GAP_MS;
+    // Closes the idle sockets at once, and those in use when they are done.
+    if (frozen) known.pool.close().catch(() => {});
+    const entry =
+      known && !frozen ? known : { pool: new Pool(request.origin, { ...clientOptions(request), factory: countingClient }), lastUsed: now };
+    if (entry !== known) origins.set(request.origin, entry);
+    entry.lastUsed = now;
+    return {
+      dispatcher: entry.pool,
+      done() {
+        entry.lastUsed = clock.now();
+      },
+    };
+  }
+
+  function single(request: WireRequest): Place {
+    const client = new Client(request.origin, clientOptions(request));
+    singles.add(client);
+    return {
+      dispatcher: client,
+      done() {
+        client.close().then(
+          () => singles.delete(client),
+          () => singles.delete(client),
+        );
+      },
+    };
+  }
+
+  function clientOptions(request: WireRequest): Client.Options {
+    return {
+      connect: connectorOf(request),
+      allowH2: false,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    };
+  }
+
+  /** One for all sockets of a connection, so that they share TLS sessions. */
+  function connectorOf({ allowed, connectTimeout }: WireRequest): ReturnType<typeof connector> {
+    let found = connectors.get(allowed);
+    if (!found) {
+      found = connector({
+        clock,
+        resolve: options.resolve ?? systemResolve,
+        allowed: [everywhere, allowed],
+        timeout: connectTimeout,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+      });
+      connectors.set(allowed, found);
+    }
+    return found;
+  }
+}
+
+/** A client that tells each exchange whether its socket was used before. */
+function countingClient(origin: URL, options: object): Dispatcher {
+  const client = new Client(origin, options);
+  const socket: SocketState = { used: false };
+  client.on('connect', () => {
+    socket.used = false;
+  });
+  const dispatch = client.dispatch.bind(client);
+  client.dispatch = (request, handler) => {
+    (handler as Exchange).socket = socket;
+    return dispatch(request, handler);
+  };
+  return client;
+}
