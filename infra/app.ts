@@ -27,6 +27,7 @@ try {
   app.synth();
 } catch (error) {
   // What a person can mend is said without a stack.
-  console.error(error instanceof ConfigError ? error.message : error);
+  const mendable = error instanceof ConfigError || (error instanceof Error && 'errors' in error);
+  console.error(mendable ? error.message : error);
   process.exitCode = 1;
 }

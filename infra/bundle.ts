@@ -45,7 +45,8 @@ export function bundleOptions(
     define: LEAN_DEFINE,
     plugins: [lean],
     metafile: true,
-    logLevel: 'error',
+    // What it finds wrong is in the error that it throws.
+    logLevel: 'silent',
   };
 }
 

@@ -38,11 +38,8 @@ export async function checkProject(root: string, stage: Stage): Promise<void> {
     try {
       registry(listedWorkflows);
     } catch (error) {
-      faults.push({
-        file: 'workflows/index.ts',
-        field: fieldOf(error, 'workflows'),
-        problem: `${messageOf(error)}${places(workflows, listedWorkflows)}`,
-      });
+      const field = (error as { code?: unknown }).code === 'E_DUPLICATE_WORKFLOW' ? 'name' : 'previous';
+      faults.push({ file: 'workflows/index.ts', field, problem: `${messageOf(error)}${places(workflows, listedWorkflows)}` });
     }
   }
   if (faults.length > 0) throw new ConfigError(faults);

@@ -13,7 +13,8 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly Fault[];
   constructor(faults: readonly Fault[]) {
-    super(faults.map(({ file, field, problem }) => `${file}: ${field}: ${problem}`).join('\n'));
+    // Errors of the library begin with their field.
+    super(faults.map(({ file, field, problem }) => `${file}: ${problem.startsWith(field) ? '' : `${field}: `}${problem}`).join('\n'));
     this.faults = faults;
   }
 }

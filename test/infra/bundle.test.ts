@@ -1,7 +1,7 @@
 /** What is deployed of each function: that it loads, what a cold start reads of it, and how much that is. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bundle, bundle, bundleAll } from '../../infra/bundle.ts';
 import { bundleSize, eagerFiles, eagerPackages } from '../../infra/bundle-size.ts';
@@ -51,12 +51,12 @@ describe('the worker’s bundle', () => {
   });
 
   it('keeps the names of classes, which errors carry', async () => {
-    const [entry] = eagerFiles(bundles.worker);
-    expect(entry).toMatch(/index\.mjs$/);
-    const texts = await Promise.all(
-      eagerFiles(bundles.worker).map((file) => readFile(join(bundles.worker.dir, file.split('/').at(-1) as string), 'utf8')),
-    );
-    expect(texts.join('\n')).toMatch(/class HoldfastError extends Error/);
+    const files = eagerFiles(bundles.worker).map((file) => join(bundles.worker.dir, basename(file)));
+    const code = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
+    expect(/\bHoldfastError ?= ?class extends Error|class HoldfastError extends Error/.test(code)).toBe(true);
+    // A class that speaks of itself is bundled as `X = class _X`, and would say that it is `_X`.
+    const disguised = code.match(/\bclass _(HoldfastError\b|\w+ extends HoldfastError\b)/g) ?? [];
+    expect(disguised).toEqual([]);
   });
 
   it('has source maps when they are asked for', async () => {
@@ -72,7 +72,7 @@ describe('bundling', () => {
     const again = await bundle('sweeper', join(dir, 'elsewhere', 'deeper'));
     const names = (made: Bundle) =>
       Object.keys(made.metafile.outputs)
-        .map((file) => file.split('/').at(-1) as string)
+        .map((file) => basename(file))
         .sort();
     expect(names(again)).toEqual(names(bundles.sweeper));
     for (const name of names(again)) {

@@ -106,7 +106,9 @@ describe('is refused', () => {
       'connections/crm.ts': connection('crm', 'crm', `timeout: '3 fortnights',`),
       'workflows/greet.ts': `import { crm } from '../connections/crm.ts';\n${workflow('greet', 'greet', 'description: typeof crm,')}`,
     });
-    expect(await faults(root)).toEqual([expect.stringMatching(/^connections\/crm\.ts: \S*timeout\S*: .*"3 fortnights" is not a duration/)]);
+    expect(await faults(root)).toEqual([
+      expect.stringMatching(/^connections\/crm\.ts: connection "crm": timeout: "3 fortnights" is not a duration/),
+    ]);
   });
 
   it('a workflow with an invalid name', async () => {

@@ -130,8 +130,10 @@ describe('functions', () => {
 
   it('take memory and time of the worker from the configuration', () => {
     expect(lambda('worker').resource.Properties).toMatchObject({ MemorySize: 1_769, Timeout: 180 });
-    expect(lambda('worker', local, 'local').resource.Properties).toMatchObject({ MemorySize: 1_024, Timeout: 180 });
-    const longer = templateOf({ stages: { big: { ...config.stages.local!, worker: { memory: 3_008, timeout: 900 } } } }, 'big');
+    const { auth } = config.stages.local!;
+    const plain = templateOf({ stages: { plain: { auth } } }, 'plain');
+    expect(lambda('worker', plain, 'plain').resource.Properties).toMatchObject({ MemorySize: 1_024, Timeout: 180 });
+    const longer = templateOf({ stages: { big: { auth, worker: { memory: 3_008, timeout: 900 } } } }, 'big');
     expect(lambda('worker', longer, 'big').resource.Properties).toMatchObject({ MemorySize: 3_008, Timeout: 900 });
     expect(environment('worker', longer, 'big').HOLDFAST_FUNCTION_TIMEOUT_MS).toBe('900000');
     expect(queue('wake', longer, 'big').resource.Properties.VisibilityTimeout).toBe(930);
@@ -200,7 +202,7 @@ describe('event sources', () => {
   });
 
   it('gathers a hundred for a second with the throughput profile', () => {
-    const template = templateOf({ stages: { bulk: { ...config.stages.local!, worker: { profile: 'throughput' } } } }, 'bulk');
+    const template = templateOf({ stages: { bulk: { auth: config.stages.local!.auth, worker: { profile: 'throughput' } } } }, 'bulk');
     for (const name of ['start', 'wake']) {
       expect(source(name, template, 'bulk')).toMatchObject({
         BatchSize: 100,
