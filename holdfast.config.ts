@@ -9,6 +9,8 @@ export default defineConfig({
     // A developer's machine: the demo API, a token that everybody knows, secrets in a file, and leave to call loopback.
     local: {
       vars: { crm: `${demo}/crm`, billing: `${demo}/billing`, mailer: `${demo}/mailer` },
+      // A worker that dies keeps its runs for as long as its invocation could have gone on: on a laptop, people wait for that.
+      worker: { timeout: Number(process.env.HOLDFAST_WORKER_TIMEOUT || 60) },
       retentionDays: 7,
       allow: ['127.0.0.0/8'],
       secrets: 'env-file:.env.local',

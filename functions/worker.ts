@@ -12,7 +12,7 @@ import { declareWorker } from '../src/engine/context.ts';
 import { watchStrays } from '../src/engine/strays.ts';
 import { createWorker, type Received } from '../src/engine/worker.ts';
 import { registry } from '../src/engine/workflow.ts';
-import { httpRuntime } from '../src/http/runtime.ts';
+import { httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: a dead letter's reason must say what the input must be.
@@ -24,6 +24,9 @@ const logger = new Logger({ serviceName: 'holdfast-worker', persistentLogAttribu
 /** A run that waits a second for its next try has nothing else that keeps the process alive. */
 const clock = systemClock({ keepAlive: true });
 
+const http = httpRuntime({ clock, entropy, secrets: environment.secrets, allow: settings.allow, deploymentKey });
+// What steps call is not journaled, and goes the same way.
+usePlainRuntime(http);
 declareWorker();
 const worker = createWorker({
   store: environment.runs,
@@ -33,7 +36,7 @@ const worker = createWorker({
   entropy,
   observe: logObserver(logger),
   registry: registry(workflows),
-  services: { http: httpRuntime({ clock, entropy, secrets: environment.secrets, allow: settings.allow }) },
+  services: { http },
   strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: reason as Error })),
 });
 
@@ -54,6 +57,17 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
     await deleter.flush();
     return { batchItemFailures: kept.map((message) => ({ itemIdentifier: message.id })) };
   });
+
+/** What idempotency keys are derived with: generated once per stage, and kept over deployments. */
+async function deploymentKey(): Promise<string> {
+  try {
+    return await environment.secrets.get('deployment-key');
+  } catch (error) {
+    // On a developer's machine a file without it will do: its keys need to be stable, not secret.
+    if (settings.secrets.kind === 'env-file') return 'a developer has no deployment key';
+    throw error;
+  }
+}
 
 function received(record: SQSRecord): Received {
   const wake = queueUrlOfArn(record.eventSourceARN, [settings.startQueueUrl]) === undefined;

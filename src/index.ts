@@ -1,0 +1,24 @@
+/** The whole public vocabulary. Nothing else of the library is meant to be imported. */
+
+export type { Duration } from './engine/duration.ts';
+export {
+  CancelledError,
+  HoldfastError,
+  NonRetryableError,
+  RetryAfterError,
+  StepError,
+  TimeoutError,
+} from './engine/errors.ts';
+export type { Json } from './engine/json.ts';
+export { runId } from './engine/start.ts';
+export { type StepOptions, step } from './engine/step.ts';
+export { log, map, now, random, sleep, uuid } from './engine/verbs.ts';
+export { type Registry, registry, type Workflow, type WorkflowOptions, workflow } from './engine/workflow.ts';
+export { type Auth, basic, bearer, header } from './http/auth.ts';
+export { vars } from './http/base-url.ts';
+export { type Connection, connection, maxTimeout } from './http/connection.ts';
+export { CallError, SchemaError, UnknownOutcomeError } from './http/errors.ts';
+export type { BodyOptions, CallOptions, ConnectionOptions, RetryOptions, RouteOptions } from './http/options.ts';
+export type { Reply } from './http/reply.ts';
+export { type SecretRef, secret } from './http/secrets.ts';
+export { applied, cannotTell, notApplied, type Reconcile, type Reconciliation, reconcile } from './http/unknown.ts';

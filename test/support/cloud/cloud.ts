@@ -1,0 +1,107 @@
+/** The embedded cloud with the test workflows in place of the examples, on free ports, with the limits a test asks for. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { build, type Plugin } from 'esbuild';
+import { bundleOptions } from '../../../infra/bundle.ts';
+import { synthesise } from '../../../infra/synthesise.ts';
+import { type Cloud, startCloud } from '../../../local/cloud.ts';
+
+export type TestCloud = Cloud & {
+  start(workflow: string, input: unknown, key: string): Promise<void>;
+  /** As one request, so that they can come as one batch. */
+  startAll(messages: ReadonlyArray<{ workflow: string; input: unknown; key: string }>): Promise<void>;
+  run(id: string): Promise<{ status: string; result?: unknown; error?: { code: string }; [field: string]: unknown }>;
+  get(path: string): Promise<{ status: number; body: unknown }>;
+  /** Polls until `done` says so; fails after `ms` with what it saw last. */
+  until<T>(look: () => Promise<T>, done: (seen: T) => boolean, ms: number): Promise<T>;
+};
+
+const WORKFLOWS = fileURLToPath(new URL('workflows.ts', import.meta.url));
+
+export async function startTestCloud(options: {
+  apiUrl: string;
+  timeout?: number;
+  visibility?: number;
+  memory?: number;
+}): Promise<TestCloud> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-cloud-'));
+  const { dir: assembly } = await synthesise('local', dir);
+  await Promise.all(['worker', 'api', 'dead-letters'].map((name) => build(withTestWorkflows(name, assembly))));
+  await limit(join(assembly, 'holdfast-local.template.json'), options);
+  const cloud = await startCloud({
+    assembly,
+    ports: { http: 0, aws: 0 },
+    logs: join(dir, 'logs'),
+    variables: { HOLDFAST_VAR_TEST_API: options.apiUrl, HOLDFAST_SECRETS: `env-file:${join(dir, 'secrets')}` },
+  });
+  const sqs = new SQSClient({ endpoint: cloud.awsUrl, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
+  const queue = cloud.queueUrl('holdfast-local-start');
+  const body = (message: { workflow: string; input: unknown; key: string }) =>
+    JSON.stringify({ workflow: message.workflow, input: message.input, idempotencyKey: message.key });
+
+  const get = async (path: string) => {
+    const response = await fetch(`${cloud.apiUrl}${path}`, { headers: { authorization: 'Bearer local-dev' } });
+    return { status: response.status, body: (await response.json()) as unknown };
+  };
+  return {
+    ...cloud,
+    get,
+    async start(workflow, input, key) {
+      await sqs.send(new SendMessageCommand({ QueueUrl: queue, MessageBody: body({ workflow, input, key }) }));
+    },
+    async startAll(messages) {
+      await sqs.send(
+        new SendMessageBatchCommand({
+          QueueUrl: queue,
+          Entries: messages.map((message, index) => ({ Id: String(index), MessageBody: body(message) })),
+        }),
+      );
+    },
+    async run(id) {
+      const { status, body: run } = await get(`/v1/runs/${id}`);
+      return status === 200 ? (run as { status: string }) : { status: 'unknown' };
+    },
+    async until(look, done, ms) {
+      const end = Date.now() + ms;
+      for (;;) {
+        const seen = await look();
+        if (done(seen)) return seen;
+        if (Date.now() > end) throw new Error(`not within ${ms} ms: ${JSON.stringify(seen)}`);
+        await new Promise((next) => setTimeout(next, 50));
+      }
+    },
+    async stop() {
+      sqs.destroy();
+      await cloud.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function withTestWorkflows(name: string, assembly: string) {
+  const options = bundleOptions(join('functions', `${name}.ts`), join(assembly, 'bundles', name));
+  const swap: Plugin = {
+    name: 'test workflows',
+    setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/workflows\/index\.ts$/ }, () => ({ path: WORKFLOWS })),
+  };
+  return { ...options, plugins: [swap, ...(options.plugins ?? [])] };
+}
+
+type Template = { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> };
+
+async function limit(file: string, limits: { timeout?: number; visibility?: number; memory?: number }): Promise<void> {
+  const template = JSON.parse(await readFile(file, 'utf8')) as Template;
+  for (const { Type, Properties } of Object.values(template.Resources)) {
+    const name = String(Properties?.FunctionName ?? Properties?.QueueName ?? '');
+    if (Type === 'AWS::Lambda::Function' && name.endsWith('-worker')) {
+      if (limits.timeout !== undefined) Properties.Timeout = limits.timeout;
+      if (limits.memory !== undefined) Properties.MemorySize = limits.memory;
+    }
+    if (Type === 'AWS::SQS::Queue' && /-(start|wake)$/.test(name) && limits.visibility !== undefined)
+      Properties.VisibilityTimeout = limits.visibility;
+  }
+  await writeFile(file, JSON.stringify(template));
+}
