@@ -1,13 +1,14 @@
-/** DynamoDB: dynalite without a listener of its own. Owns the repair of its indexes after a `kill -9`. */
+/** DynamoDB: dynalite without a listener of its own. Owns the repair of its files after a `kill -9`. */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import dynalite from 'dynalite';
 import { LocalError } from '../errors.ts';
+import { rememberExpressions } from './expressions.ts';
 
 type Item = Record<string, unknown>;
-type Index = { IndexName: string };
-type Table = { TableName: string; GlobalSecondaryIndexes?: Index[]; LocalSecondaryIndexes?: Index[] };
+type Index = { IndexName: string; IndexStatus?: string };
+type Table = { TableName: string; TableStatus: string; GlobalSecondaryIndexes?: Index[]; LocalSecondaryIndexes?: Index[] };
 type Level = {
   open(): Promise<void>;
   iterator(range: { gte: string; lt: string }): AsyncIterable<[string, unknown]>;
@@ -32,15 +33,20 @@ const under = (prefix: string) => ({ gte: `${prefix}~`, lt: `${prefix}~\xFF` });
 /**
  * dynalite writes an item and its index entries one after the other, so an end in between leaves them apart: a run could
  * be missing from the index that gets it moving again. Brings the indexes in line with the items; returns how many entries differed.
+ * A table whose creation was cut short would stay `CREATING` for ever: it is complete, since it holds nothing yet.
  */
-export async function repairIndexes(path: string): Promise<number> {
+export async function repair(path: string): Promise<number> {
   const internals = createRequire(import.meta.url)('dynalite/db') as Internals;
   const { db } = internals.create({ path });
   let changed = 0;
   try {
     await openWithin(db, 2_000);
-    for await (const [, value] of db.iterator(under('table'))) {
+    for await (const [tableKey, value] of db.iterator(under('table'))) {
       const table = value as Table;
+      if (table.TableStatus === 'CREATING') {
+        for (const index of table.GlobalSecondaryIndexes ?? []) index.IndexStatus = 'ACTIVE';
+        await db.batch([{ type: 'put', key: tableKey, value: { ...table, TableStatus: 'ACTIVE' } }]);
+      }
       for (const [kind, property] of Object.entries(KINDS)) {
         const indexes = table[property as (typeof KINDS)[keyof typeof KINDS]] ?? [];
         if (indexes.length === 0) continue;
@@ -86,7 +92,8 @@ async function openWithin(db: Level, ms: number): Promise<void> {
 export type DynamoDb = { handle(request: IncomingMessage, response: ServerResponse): void };
 
 export async function openDynamoDb(options: { data?: string }): Promise<DynamoDb> {
-  if (options.data !== undefined) await repairIndexes(options.data);
+  if (options.data !== undefined) await repair(options.data);
+  rememberExpressions();
   const server = dynalite({
     createTableMs: 0,
     deleteTableMs: 0,

@@ -5,7 +5,14 @@ import { createRequire } from 'node:module';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import {
   ChangeMessageVisibilityCommand,
@@ -16,7 +23,7 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type AwsProcess, startAws } from '../../local/aws/process.ts';
 
 const cleanups: Array<() => Promise<unknown>> = [];
@@ -66,6 +73,11 @@ const table = (TableName: string) =>
     ],
   });
 
+async function createTable(dynamodb: DynamoDBClient, name: string): Promise<void> {
+  await dynamodb.send(table(name));
+  await vi.waitUntil(async () => (await dynamodb.send(new DescribeTableCommand({ TableName: name }))).Table?.TableStatus === 'ACTIVE');
+}
+
 const byDue = (TableName: string) =>
   new QueryCommand({
     TableName,
@@ -95,7 +107,7 @@ test('SQS, DynamoDB and S3 answer their own clients on one port', async () => {
   await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }));
   expect((await receive(sqs, QueueUrl as string)).map((message) => message.Body)).toEqual(['hello']);
 
-  await dynamodb.send(table('items'));
+  await createTable(dynamodb, 'items');
   await dynamodb.send(new PutItemCommand({ TableName: 'items', Item: { pk: { S: 'a' } } }));
   expect((await dynamodb.send(new GetItemCommand({ TableName: 'items', Key: { pk: { S: 'a' } } }))).Item).toEqual({ pk: { S: 'a' } });
 
@@ -147,7 +159,7 @@ test('what was stored, sent and in flight is there again after kill -9', async (
   const [held] = await receive(sqs, QueueUrl as string);
   await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: held?.ReceiptHandle, VisibilityTimeout: 0 }));
   await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'delayed', DelaySeconds: 1 }));
-  await dynamodb.send(table('runs'));
+  await createTable(dynamodb, 'runs');
   await dynamodb.send(new PutItemCommand({ TableName: 'runs', Item: { pk: { S: 'r1' }, lane: { S: '0' }, due: { N: '7' } } }));
   await s3.send(new CreateBucketCommand({ Bucket: 'payloads' }));
   await s3.send(new PutObjectCommand({ Bucket: 'payloads', Key: 'k', Body: 'kept' }));
@@ -176,7 +188,7 @@ test('what was stored, sent and in flight is there again after kill -9', async (
 test('a client that goes away in the middle of a request does not take the server with it', async () => {
   const aws = await start();
   const { dynamodb } = clients(aws);
-  await dynamodb.send(table('items'));
+  await createTable(dynamodb, 'items');
   const { port } = new URL(aws.url);
   await new Promise<void>((resolve) => {
     const socket = createConnection(Number(port), '127.0.0.1', () => {
@@ -205,11 +217,11 @@ test('a data folder that another process uses is refused', { timeout: 30_000 }, 
   await expect(startAws({ port: 0, data })).rejects.toMatchObject({ code: 'E_DATA_IN_USE' });
 });
 
-test('index entries that an end between two writes left apart are repaired at the next start', async () => {
+test('what an end between two writes left apart is repaired at the next start', async () => {
   const data = await folder();
   const before = await start(data);
   const { dynamodb } = clients(before);
-  await dynamodb.send(table('runs'));
+  await createTable(dynamodb, 'runs');
   for (const pk of ['lost', 'kept']) {
     await dynamodb.send(new PutItemCommand({ TableName: 'runs', Item: { pk: { S: pk }, lane: { S: '0' }, due: { N: '7' } } }));
   }
@@ -221,6 +233,8 @@ test('index entries that an end between two writes left apart are repaired at th
   >;
   const [lost] = index.filter(([, item]) => JSON.stringify(item).includes('lost'));
   await store.del(lost?.[0] as string);
+  const [[key, described] = ['', {}]] = await store.iterator({ gte: 'table~', lt: 'table~\xFF' }).all();
+  await store.put(key, { ...described, TableStatus: 'CREATING' });
   await store.put('index-global~runs~due~stale', { pk: { S: 'stale' }, lane: { S: '0' }, due: { N: '1' } });
   await store.close();
 
