@@ -18,7 +18,7 @@ export type Route = {
   shape?(answer: Answer): Answer;
 };
 
-export const ROUTES: readonly Route[] = [
+const ROUTES: readonly Route[] = [
   { api: 'crm', method: 'GET', path: /^\/companies\/([^/]+)$/, upstream: (domain) => `/companies/${domain}` },
   { api: 'crm', method: 'GET', path: /^\/users\/([^/]+)\/usage$/, upstream: (user) => `/usage/${user}` },
   {

@@ -8,7 +8,7 @@ import { Low } from 'lowdb';
 import { seedData } from './world.ts';
 
 export type Row = Record<string, unknown>;
-export type Data = Record<string, Row[]>;
+type Data = Record<string, Row[]>;
 
 export type State = { db: Low<Data>; rows(collection: string): readonly Row[]; close(): void };
 

@@ -7,8 +7,8 @@ import type { Expectation } from './sample.ts';
 import type { Stats } from './stats.ts';
 import type { Seen, Watched } from './watch.ts';
 
-export type OutcomeRow = { outcome: Expectation; count: number; asExpected: number; totals: Measures; p50: number; p95: number };
-export type EffectRow = { effect: Effect; expected: number; happened: number; missing: number; repeated: number };
+type OutcomeRow = { outcome: Expectation; count: number; asExpected: number; totals: Measures; p50: number; p95: number };
+type EffectRow = { effect: Effect; expected: number; happened: number; missing: number; repeated: number };
 
 export type Verdict = {
   ok: boolean;

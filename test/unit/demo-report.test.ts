@@ -67,7 +67,7 @@ test('when everything ended as expected the table says so, and a message sent tw
     The demo API was asked 16 times and spoilt 3: burst-503 2, reset-after-effect 1.
     Writes: 2 with an idempotency key (1 answered from memory), 2 without. Back before Retry-After: 0.
 
-    Dead letters:
+    Dead letters that are kept:
       1 × E_MESSAGE_MALFORMED: the message is not JSON
 
     All 5 messages came to their expected end in 21.4 s; every effect happened exactly once.
