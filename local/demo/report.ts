@@ -41,7 +41,9 @@ export function report(verdict: Verdict, ms: number): string {
     `The demo API was asked ${total(stats.requests)} times and spoilt ${total(stats.faults)}: ${faults.join(', ') || 'none'}.`,
     `Writes: ${stats.writes.keyed} with an idempotency key (${stats.replayed} answered from memory), ${stats.writes.unkeyed} without. Back before Retry-After: ${stats.early}.`,
     '',
-    ...(verdict.letters.length > 0 ? ['Dead letters that are kept:', ...verdict.letters.map(({ reason, count }) => `  ${count} × ${reason}`), ''] : []),
+    ...(verdict.letters.length > 0
+      ? ['Dead letters that are kept:', ...verdict.letters.map(({ reason, count }) => `  ${count} × ${reason}`), '']
+      : []),
     ...ending(verdict, ms),
   ];
   return `${lines.join('\n')}\n`;
