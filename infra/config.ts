@@ -185,3 +185,6 @@ export const variableName = (name: string): string => `HOLDFAST_VAR_${name.toUpp
 /** All variables of a stage, as the deployed functions get them. */
 export const variables = (stage: Stage): Record<string, string> =>
   Object.fromEntries(Object.entries(stage.vars).map(([name, value]) => [variableName(name), value]));
+
+/** What the names of a stage's secrets begin with in Secrets Manager, if that is where they are. */
+export const secretsPrefix = (stage: Stage): string | undefined => /^secrets-manager:(.+)$/.exec(stage.secrets)?.[1];

@@ -3,6 +3,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import type { Stage } from './config.ts';
 import { Alarms } from './constructs/alarms.ts';
+import { DeploymentKey } from './constructs/deployment-key.ts';
 import { type Bundles, Functions } from './constructs/functions.ts';
 import { HttpApi } from './constructs/http-api.ts';
 import { Payloads } from './constructs/payloads.ts';
@@ -22,6 +23,7 @@ export class HoldfastStack extends Stack {
     const queues = new Queues(this, 'Queues', stage);
     const tables = new Tables(this, 'Tables', stage);
     const payloads = new Payloads(this, 'Payloads', stage);
+    new DeploymentKey(this, 'DeploymentKey', stage);
     const functions = new Functions(this, 'Functions', stage, { queues, tables, payloads }, bundles).all;
     const api = new HttpApi(this, 'HttpApi', stage, functions.api);
     new Schedule(this, 'Schedule', stage, functions.sweeper);

@@ -4,7 +4,7 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { ArnFormat, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import { DUE_INDEX, RECENT_INDEX } from '../../src/aws/table-schema.ts';
-import type { Stage } from '../config.ts';
+import { type Stage, secretsPrefix } from '../config.ts';
 import type { FunctionName } from '../settings.ts';
 import type { Payloads } from './payloads.ts';
 import type { Queues } from './queues.ts';
@@ -73,8 +73,8 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
 
 /** Secrets Manager adds a suffix of its own to every name, and names are the user's: so the prefix is as narrow as it gets. */
 function secrets(scope: Construct, stage: Stage): Grant[] {
-  const [kind, prefix] = [stage.secrets.slice(0, stage.secrets.indexOf(':')), stage.secrets.slice(stage.secrets.indexOf(':') + 1)];
-  if (kind !== 'secrets-manager') return [];
+  const prefix = secretsPrefix(stage);
+  if (prefix === undefined) return [];
   const resource = Stack.of(scope).formatArn({
     service: 'secretsmanager',
     resource: 'secret',

@@ -3,6 +3,7 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import config from '../../holdfast.config.ts';
 import { RUNS_TABLE_SCHEMA } from '../../src/aws/table-schema.ts';
+import { DEPLOYMENT_KEY } from '../../src/http/runtime.ts';
 import { allowed, named, resources, templateOf } from './support/template.ts';
 
 const HASH = 'ab'.repeat(32);
@@ -323,6 +324,18 @@ describe('permissions', () => {
 
   it('gives no access to Secrets Manager where secrets are in a file', () => {
     expect(allowed(local, 'holdfast-local-worker')).not.toHaveProperty('secretsmanager:GetSecretValue');
+  });
+});
+
+describe('the deployment key', () => {
+  it('is made with the stack, under the name that calls ask for, and stays', () => {
+    const { resource } = named(prod, 'AWS::SecretsManager::Secret', 'Name', `holdfast/prod/${DEPLOYMENT_KEY}`);
+    expect(resource.Properties.GenerateSecretString).toEqual({ PasswordLength: 64, ExcludePunctuation: true });
+    expect(resource.DeletionPolicy).toBe('Retain');
+  });
+
+  it('is in the file of secrets where that is where secrets are', () => {
+    local.resourceCountIs('AWS::SecretsManager::Secret', 0);
   });
 });
 
