@@ -12,7 +12,7 @@ import { declareWorker } from '../src/engine/context.ts';
 import { watchStrays } from '../src/engine/strays.ts';
 import { createWorker, type Received } from '../src/engine/worker.ts';
 import { registry } from '../src/engine/workflow.ts';
-import { httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
+import { DEPLOYMENT_KEY, httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: a dead letter's reason must say what the input must be.
@@ -61,7 +61,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
 /** What idempotency keys are derived with: generated once per stage, and kept over deployments. */
 async function deploymentKey(): Promise<string> {
   try {
-    return await environment.secrets.get('deployment-key');
+    return await environment.secrets.get(DEPLOYMENT_KEY);
   } catch (error) {
     // On a developer's machine a file without it will do: its keys need to be stable, not secret.
     if (settings.secrets.kind === 'env-file') return 'a developer has no deployment key';

@@ -136,7 +136,7 @@ export function createWorker(ports: WorkerPorts): Worker {
 
   async function refuse(
     received: readonly Received[],
-    reason: ErrorData,
+    { stack: _ours, ...reason }: ErrorData,
     done: (received: readonly Received[]) => Promise<void>,
   ): Promise<void> {
     for (const one of received) {
@@ -203,16 +203,11 @@ export function createWorker(ports: WorkerPorts): Worker {
   async function workOn(what: { do: 'begin' | 'takeOver'; suspect: boolean } & Parameters<typeof open>[0], batch: Batch): Promise<Ending> {
     const { lineage, entries, inbox } = await open(what, batch);
     const { record } = lineage;
+    /** What must be in the inbox before this invocation may end. */
+    const late: Array<Promise<void>> = [];
     try {
       if (what.suspect) await lineage.claim(true);
-      const unfinished = entries.at(-1);
-      if (unfinished?.k === 'end') {
-        // The end was journaled, and the worker died before it wrote the run's own item.
-        const outcome =
-          'error' in unfinished.outcome ? unfinished.outcome : { value: await resolve(unfinished.outcome.value, ports.payloads) };
-        await lineage.finish([], { status: unfinished.status, outcome });
-        return { type: 'finished' };
-      }
+      if (await finishJournaledEnd(lineage, entries)) return { type: 'finished' };
       const workflow = ports.registry.find(record.workflow, record.version);
       if (!workflow) {
         return pause(lineage, {
@@ -238,13 +233,15 @@ export function createWorker(ports: WorkerPorts): Worker {
         observe,
         services: ports.services,
         slot,
-        deliverLate: (item) => void deliverLate(record, item),
+        deliverLate: (item) => void late.push(deliverLate(record, item)),
         ...(ports.strays === undefined ? {} : { strays: ports.strays }),
         ...(ports.maxDeliveries === undefined ? {} : { maxDeliveries: ports.maxDeliveries }),
       });
     } catch (error) {
       if (error instanceof LostLineage) return { type: 'lost', found: error.found };
       return { type: 'handback', error: toErrorData(error, 'E_INTERNAL') };
+    } finally {
+      await Promise.all(late);
     }
   }
 
@@ -282,15 +279,26 @@ export function createWorker(ports: WorkerPorts): Worker {
     return { type: 'parked' };
   }
 
+  /** The end may be journaled, and the worker have died before it wrote the run's own item. */
+  async function finishJournaledEnd(lineage: Lineage, entries: readonly Entry[]): Promise<boolean> {
+    const end = entries.at(-1);
+    if (end?.k !== 'end') return false;
+    const outcome = 'error' in end.outcome ? end.outcome : { value: await resolve(end.outcome.value, ports.payloads) };
+    await lineage.finish([], { status: end.status, outcome });
+    return true;
+  }
+
   async function failCrashed(record: RunRecord, batch: Batch): Promise<void> {
-    const { lineage } = await open({ do: 'takeOver', record }, batch);
+    const { lineage, entries } = await open({ do: 'takeOver', record }, batch);
+    if (await finishJournaledEnd(lineage, entries)) return;
     const error: ErrorData = {
       code: 'E_CRASHED',
       name: 'HoldfastError',
       message: `the worker died ${record.crashes} times in a row while working on this run: look for memory use, endless loops or process.exit in workflow "${record.workflow}"`,
       detail: { crashes: record.crashes },
     };
-    await lineage.finish([], { status: 'failed', outcome: { error } });
+    // Something came into the inbox meanwhile: the run's due time brings somebody back.
+    if ((await lineage.finish([], { status: 'failed', outcome: { error } })) === 'inbox') return;
     observe({ type: 'run.ended', run: record.id, workflow: record.workflow, status: 'failed', error, ms: clock.now() - record.createdAt });
   }
 

@@ -29,8 +29,8 @@ export async function startTestCloud(options: {
 }): Promise<TestCloud> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-cloud-'));
   const { dir: assembly } = await synthesise('local', dir);
-  await Promise.all(['worker', 'api', 'dead-letters'].map((name) => build(withTestWorkflows(name, assembly))));
-  await limit(join(assembly, 'holdfast-local.template.json'), options);
+  const assets = await limit(join(assembly, 'holdfast-local.template.json'), options);
+  await Promise.all(['worker', 'api', 'dead-letters'].map((name) => build(withTestWorkflows(name, join(assembly, assets(name))))));
   const cloud = await startCloud({
     assembly,
     ports: { http: 0, aws: 0 },
@@ -81,8 +81,8 @@ export async function startTestCloud(options: {
   };
 }
 
-function withTestWorkflows(name: string, assembly: string) {
-  const options = bundleOptions(join('functions', `${name}.ts`), join(assembly, 'bundles', name));
+function withTestWorkflows(name: string, dir: string) {
+  const options = bundleOptions(join('functions', `${name}.ts`), dir);
   const swap: Plugin = {
     name: 'test workflows',
     setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/workflows\/index\.ts$/ }, () => ({ path: WORKFLOWS })),
@@ -90,12 +90,15 @@ function withTestWorkflows(name: string, assembly: string) {
   return { ...options, plugins: [swap, ...(options.plugins ?? [])] };
 }
 
-type Template = { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> };
+type Template = { Resources: Record<string, { Type: string; Properties: Record<string, unknown>; Metadata?: Record<string, string> }> };
 
-async function limit(file: string, limits: { timeout?: number; visibility?: number; memory?: number }): Promise<void> {
+/** Writes the limits into the template; answers with the folder of each function's code. */
+async function limit(file: string, limits: { timeout?: number; visibility?: number; memory?: number }): Promise<(name: string) => string> {
   const template = JSON.parse(await readFile(file, 'utf8')) as Template;
-  for (const { Type, Properties } of Object.values(template.Resources)) {
+  const folders = new Map<string, string>();
+  for (const { Type, Properties, Metadata } of Object.values(template.Resources)) {
     const name = String(Properties?.FunctionName ?? Properties?.QueueName ?? '');
+    if (Type === 'AWS::Lambda::Function') folders.set(name.replace('holdfast-local-', ''), String(Metadata?.['aws:asset:path']));
     if (Type === 'AWS::Lambda::Function' && name.endsWith('-worker')) {
       if (limits.timeout !== undefined) Properties.Timeout = limits.timeout;
       if (limits.memory !== undefined) Properties.MemorySize = limits.memory;
@@ -104,4 +107,5 @@ async function limit(file: string, limits: { timeout?: number; visibility?: numb
       Properties.VisibilityTimeout = limits.visibility;
   }
   await writeFile(file, JSON.stringify(template));
+  return (name) => folders.get(name) ?? '';
 }

@@ -7,7 +7,6 @@ export const api = connection({
   baseUrl: vars('test-api'),
   timeout: '1s',
   retry: { attempts: 4, deadline: '1h' },
-  
 });
 const patient = connection({ name: 'patient-api', baseUrl: vars('test-api'), timeout: '5s' });
 
