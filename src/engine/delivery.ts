@@ -36,14 +36,19 @@ export type Issued = {
 /** Delivers the journal. Throws `Divergence`; stops early when `closed()`. */
 export async function replay(options: {
   deliveries: readonly Delivered[];
+  /** Operations without a result of which the journal knows: the code must issue them too, or it would do something else instead. */
+  begun: ReadonlyArray<{ op: string; label: string }>;
   issued: Issued;
   clock: Clock;
   closed: () => boolean;
   onDelivered: (entry: Delivered) => void;
 }): Promise<void> {
-  const { deliveries, issued, clock } = options;
+  const { deliveries, begun, issued, clock } = options;
   for (const [index, entry] of deliveries.entries()) {
-    if (issued.count() < entry.issued) await untilIssued(entry, index);
+    await until(
+      () => issued.count() >= entry.issued,
+      () => diverged(index, entry, `only ${issued.count()} operations were issued before it, the journal records ${entry.issued}`),
+    );
     if (options.closed()) return;
     if (issued.count() > entry.issued)
       throw diverged(index, entry, `${issued.count()} operations were issued before it, the journal records ${entry.issued}`);
@@ -56,8 +61,14 @@ export async function replay(options: {
     await turn();
     if (options.closed()) return;
   }
+  await until(
+    () => begun.every(({ op }) => issued.receiver(op) !== undefined),
+    () => differs(`After the last delivery: not everything that had begun was issued again.`, deliveries.length, begun[0]?.label ?? ''),
+  );
 
-  async function untilIssued(entry: Delivered, index: number): Promise<void> {
+  /** Un-journaled work may stand between two operations: they are waited for, but not for ever. */
+  async function until(enough: () => boolean, divergence: () => Divergence): Promise<void> {
+    if (enough()) return;
     let stalled = false;
     let wake = () => {};
     const timer = clock.timer(STALL_MS, () => {
@@ -65,10 +76,8 @@ export async function replay(options: {
       wake();
     });
     try {
-      while (issued.count() < entry.issued && !options.closed()) {
-        if (stalled || issued.settled()) {
-          throw diverged(index, entry, `only ${issued.count()} operations were issued before it, the journal records ${entry.issued}`);
-        }
+      while (!enough() && !options.closed()) {
+        if (stalled || issued.settled()) throw divergence();
         const stall = new Promise<void>((done) => {
           wake = done;
         });
@@ -82,28 +91,35 @@ export async function replay(options: {
   }
 
   function diverged(index: number, entry: Delivered, why: string): Divergence {
-    const known = new Set(deliveries.map((delivery) => delivery.op));
+    return differs(`At delivery ${index + 1} of ${deliveries.length} (${short(entry.label)}): ${why}.`, index, entry.label);
+  }
+
+  /** Both sides: what the journal has and the code has not issued, and the other way round, with the line of code. */
+  function differs(where: string, index: number, expected: string): Divergence {
+    const known = new Set([...deliveries, ...begun].map(({ op }) => op));
     const code = issued.describe();
     const have = new Set(code.map((operation) => operation.op));
-    const missing = deliveries.slice(index).filter((delivery) => !have.has(delivery.op));
-    const unexpected = code.filter((operation) => !known.has(operation.op));
+    const missing = [...deliveries.slice(index), ...begun].filter(({ op }) => !have.has(op)).map(({ label }) => short(label));
+    const unexpected = code
+      .filter((operation) => !known.has(operation.op))
+      .map((operation) => ({ label: short(operation.label), site: operation.site ?? null }));
     const lines = [
-      `The code took another way than the journal. At delivery ${index + 1} of ${deliveries.length} (${entry.label}): ${why}.`,
-      ...missing.slice(0, 5).map((delivery) => `- journal: ${delivery.label}`),
-      ...unexpected.slice(0, 5).map((operation) => `+ code:    ${operation.label}${operation.site ? ` at ${operation.site}` : ''}`),
+      `The code took another way than the journal. ${where}`,
+      ...missing.slice(0, 5).map((label) => `- journal: ${label}`),
+      ...unexpected.slice(0, 5).map(({ label, site }) => `+ code:    ${label}${site === null ? '' : ` at ${site}`}`),
     ];
     return new Divergence({
       code: 'E_DIVERGED',
       name: 'HoldfastError',
       message: lines.join('\n'),
-      detail: {
-        delivery: index + 1,
-        expected: entry.label,
-        missing: missing.slice(0, 20).map((delivery) => delivery.label),
-        unexpected: unexpected.slice(0, 20).map((operation) => ({ label: operation.label, site: operation.site ?? null })),
-      },
+      detail: { delivery: index + 1, expected: short(expected), missing: missing.slice(0, 20), unexpected: unexpected.slice(0, 20) },
     });
   }
+}
+
+/** A diff is kept in an item of bounded size. */
+function short(label: string): string {
+  return label.length <= 200 ? label : `${label.slice(0, 200)}…`;
 }
 
 /** The mark that a delivery made now records. */

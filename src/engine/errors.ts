@@ -90,18 +90,25 @@ export function reviveError(data: ErrorData): HoldfastError {
 }
 
 const MAX_STACK = 2_000;
+/** An error is kept in an item of bounded size, whatever somebody put into its message. */
+const MAX_MESSAGE = 8_000;
 
 /** Any thrown value as data. Never throws. */
 export function toErrorData(thrown: unknown, fallback: ErrorCode = 'E_WORKFLOW_FAILED'): ErrorData {
   try {
     if (thrown instanceof HoldfastError) {
-      return { code: thrown.code, name: thrown.name, message: thrown.message, ...stackOf(thrown), detail: thrown.detail };
+      return { code: thrown.code, name: thrown.name, message: clip(thrown.message), ...stackOf(thrown), detail: thrown.detail };
     }
-    if (thrown instanceof Error) return { code: fallback, name: thrown.name, message: thrown.message, ...stackOf(thrown) };
-    return { code: fallback, name: 'Error', message: `a value that is not an Error was thrown: ${String(thrown)}` };
+    if (thrown instanceof Error)
+      return { code: fallback, name: String(thrown.name), message: clip(String(thrown.message)), ...stackOf(thrown) };
+    return { code: fallback, name: 'Error', message: clip(`a value that is not an Error was thrown: ${String(thrown)}`) };
   } catch {
     return { code: fallback, name: 'Error', message: 'a value that cannot be described was thrown' };
   }
+}
+
+function clip(message: string): string {
+  return message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}… (${message.length} characters)`;
 }
 
 function stackOf(error: Error): { stack?: string } {

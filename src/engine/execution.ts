@@ -25,6 +25,8 @@ const GRACE_MAX_MS = 10_000;
 /** A run is written when it is this old, so that people can see it. */
 export const VISIBLE_MS = 2_000;
 const STALLED_LOG_MS = 10_000;
+/** So many wakes in a row without progress say that what an operation waits for is no accident. */
+const FRUITLESS_WAKES = 2;
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
 const MAX_ENTRIES = 10_000;
@@ -99,7 +101,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   const abort = new AbortController();
   const ready: Completion[] = [];
   let issueWaiters: Array<() => void> = [];
-  let replaying = true;
+  let replaying = options.entries.length > 0;
   let replayDone = () => {};
   const replayed = new Promise<void>((done) => {
     replayDone = done;
@@ -162,6 +164,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     replayed: () => replayed,
     append: (entry) => flusher.append(entry),
     durable: () => flusher.durable(),
+    neverFits: (ms) => (record.idleWakes ?? 0) >= FRUITLESS_WAKES && began + ms > options.deadline,
     slot: options.slot,
     at(time, fn) {
       after(time - clock.now(), fn);
@@ -232,7 +235,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     grace = undefined;
     const { id, keyMaterial } = identify(operation, currentRun()?.scope ?? root, record.id);
     hash.add(id);
-    if (flusher.length >= MAX_ENTRIES || flusher.totalBytes >= MAX_BYTES) {
+    // What the journal already has is replayed, however much it is.
+    if (!replaying && (flusher.length >= MAX_ENTRIES || flusher.totalBytes >= MAX_BYTES)) {
       settle({
         error: new HoldfastError(
           'E_LIMIT_JOURNAL',
@@ -249,7 +253,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         label: operation.label,
         keyMaterial,
         state: 'over',
-        ...(replaying && options.entries.length > 0 ? { site: new Error('issued') } : {}),
+        // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
+        ...(replaying && options.entries.length > 0 && !known.has(id) ? { site: new Error('issued') } : {}),
         deliver(entry) {
           const value = entry.value && 'text' in entry.value ? entry.value.text : undefined;
           if (entry.k === 'done') resolve(value);
@@ -260,10 +265,14 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     });
     tasks.set(id, task!);
     if (!known.has(id)) outsideRun(() => void drive(task!, desk));
+    wakeIssueWaiters();
+    return promise;
+  }
+
+  function wakeIssueWaiters(): void {
     const waiters = issueWaiters;
     issueWaiters = [];
     for (const waiter of waiters) waiter();
-    return promise;
   }
 
   function log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: Json): void {
@@ -278,6 +287,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       await turn();
       await replay({
         deliveries: history.deliveries,
+        begun: [...history.progress].flatMap(([op, { label }]) => (known.has(op) ? [] : [{ op, label: label ?? op }])),
         issued,
         clock,
         closed: () => closed,
@@ -336,8 +346,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   function settle(outcome: { value: unknown } | { error: unknown }): void {
     if (closed || settled) return;
     settled = outcome;
-    for (const waiter of issueWaiters) waiter();
-    issueWaiters = [];
+    wakeIssueWaiters();
     changed();
   }
 
@@ -348,6 +357,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     for (const timer of timers) timer.cancel();
     timers.clear();
     abort.abort();
+    wakeIssueWaiters();
     decide(ending);
   }
 
@@ -520,11 +530,14 @@ function isActive(state: TaskState): boolean {
   return state === 'busy' || state === 'barrier';
 }
 
+/** The library's own files, and what has no file. */
+const OWN_FRAME = /\/(src|dist)\/(engine|http)\/|\(<anonymous>\)|node:/;
+
 /** The line of user code that issued an operation. */
 function siteOf(error: Error | undefined): { site?: string } {
   const line = error?.stack
     ?.split('\n')
     .slice(1)
-    .find((frame) => !frame.includes('/src/') && !frame.includes('node:'));
+    .find((frame) => !OWN_FRAME.test(frame));
   return line === undefined ? {} : { site: line.trim().replace(/^at /, '') };
 }

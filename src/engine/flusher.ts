@@ -22,7 +22,7 @@ export type Flusher = {
   /** Why nothing more can be written. */
   readonly failure: unknown;
   append(entry: Entry): void;
-  /** Resolves when everything appended so far is durable and the lease is ours. */
+  /** Resolves when everything appended so far is durable and the lease is ours; when that can no longer be, with the context closed. */
   durable(): Promise<void>;
   /** Like `durable`, without waiting: as soon as nothing of the wave is in flight, or after WAVE_MS. */
   soon(waveInFlight: boolean): void;
@@ -59,6 +59,13 @@ export function createFlusher(options: {
     });
   }
 
+  /** Whoever waits learns from the closed context that it was in vain, and gives back what it holds. */
+  function release(): void {
+    const left = waiters;
+    waiters = [];
+    for (const waiter of left) waiter.done();
+  }
+
   async function run(): Promise<void> {
     wave?.cancel();
     wave = undefined;
@@ -72,6 +79,7 @@ export function createFlusher(options: {
       failure = error;
       running = undefined;
       options.onFailure(error);
+      release();
       return;
     }
     running = undefined;
@@ -107,7 +115,7 @@ export function createFlusher(options: {
       totalBytes += size;
     },
     durable() {
-      if (lineage.durable >= length && lineage.leasedUntil > 0 && !running) return Promise.resolve();
+      if (stopped || (lineage.durable >= length && lineage.leasedUntil > 0 && !running)) return Promise.resolve();
       return new Promise((done) => {
         waiters.push({ upTo: length, done });
         schedule();
@@ -133,7 +141,7 @@ export function createFlusher(options: {
       stopped = true;
       wave?.cancel();
       wave = undefined;
-      waiters = [];
+      release();
       await running;
     },
   };

@@ -73,6 +73,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         break;
       case 'unsent':
         known.open = false;
+        if (entry.attempt !== undefined) known.attempt = entry.attempt;
         delete known.unknown;
         delete known.firstSentAt;
         delete known.body;

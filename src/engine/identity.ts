@@ -5,6 +5,7 @@ import type { Operation } from './operation.ts';
 
 /** Longer identities are kept as hashes, so that entries stay small. */
 const READABLE_MAX = 120;
+const NUMBERED = / #\d+$/;
 
 export function identify(operation: Operation, scope: Scope, run: string): { id: string; keyMaterial: string } {
   const ordinal = count(scope, `i ${operation.identity}`);
@@ -14,7 +15,8 @@ export function identify(operation: Operation, scope: Scope, run: string): { id:
   const name =
     place.length <= READABLE_MAX ? place : `${operation.kind} ${createHash('sha256').update(place).digest('base64url').slice(0, 22)}`;
   return {
-    id: ordinal === 0 ? name : `${name} #${ordinal}`,
+    // A name that ends like a numbered one is numbered too: no two operations of a run share an id.
+    id: ordinal === 0 && !NUMBERED.test(name) ? name : `${name} #${ordinal}`,
     keyMaterial: JSON.stringify([run, keyIdentity, scope.path, keyOrdinal]),
   };
 }

@@ -35,7 +35,7 @@ export type Entry =
   /** Sent, and nobody knows. */
   | { k: 'unknown'; op: string; at: number; label: string; error: ErrorData; attempts?: Json[] }
   /** It is settled that the sending did not happen. */
-  | { k: 'unsent'; op: string; at: number; label: string; attempts?: Json[] }
+  | { k: 'unsent'; op: string; at: number; label: string; attempt?: number; attempts?: Json[] }
   | ({ k: 'done'; op: string; at: number; label: string; value?: Payload; attempts?: Json[] } & IssueMark)
   | ({ k: 'fail'; op: string; at: number; label: string; error: ErrorData; value?: Payload; attempts?: Json[] } & IssueMark)
   /** Spilled runs only: the park, or the end, that the update of `RUN` which follows repeats. */
@@ -78,7 +78,7 @@ export function unpack(data: Uint8Array): string {
 
 /** About how many bytes an entry takes, cheaply: for deciding when to flush and where to split. */
 export function roughSize(entry: Entry): number {
-  let size = 200;
+  let size = 200 + ('label' in entry ? entry.label.length : 0);
   if ('value' in entry && entry.value && 'text' in entry.value) size += entry.value.text.length;
   if ('attempts' in entry && entry.attempts) size += 250 * entry.attempts.length;
   if ('error' in entry && entry.error) size += entry.error.message.length + (entry.error.stack?.length ?? 0);

@@ -3,6 +3,9 @@ import { HoldfastError } from './errors.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
 
+/** Far above what anybody means, far below what a stack holds. */
+const MAX_DEPTH = 500;
+
 /**
  * The JSON text of a value, or `undefined` for `undefined` itself.
  * Throws `E_NOT_SERIALISABLE` naming the path of the first thing that would not come back as it was.
@@ -30,6 +33,7 @@ function check(value: unknown, path: string[], above: Set<object>, what: string)
   }
   const object = value as object;
   if (above.has(object)) refuse('a cycle', path, what);
+  if (above.size === MAX_DEPTH) refuse(`nesting deeper than ${MAX_DEPTH} levels`, path.slice(0, 5), what);
   above.add(object);
   if (Array.isArray(object)) {
     for (let i = 0; i < object.length; i++) {

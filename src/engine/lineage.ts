@@ -4,7 +4,7 @@
  */
 import { HoldfastError, toErrorData } from './errors.ts';
 import { type Entry, encodeEntries, roughSize } from './journal.ts';
-import { externalise, externaliseEntries } from './payloads.ts';
+import { externalise, externaliseEntries, externaliseResult } from './payloads.ts';
 import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunRecord, RunStore, Stub, Written } from './ports.ts';
 
 /** An item that is updated again stays below this, since every update costs the whole item. */
@@ -56,8 +56,6 @@ export type Lineage = {
   /** `inbox`: something was put there since it was read; nothing is parked. */
   park(entries: readonly Entry[], park: Park): Promise<'parked' | 'inbox'>;
   finish(entries: readonly Entry[], finish: Finish): Promise<'finished' | 'inbox'>;
-  /** The inbox was read again when its counter was this. */
-  sawInbox(counter: number): void;
 };
 
 export function openLineage(options: {
@@ -72,7 +70,8 @@ export function openLineage(options: {
 }): Lineage {
   const { ports, owner, leaseUntil } = options;
   const { store, clock } = ports;
-  let record = options.record;
+  // Fixed now and not at the first write: user code may read it before there is one.
+  let record: RunRecord = { ...options.record, startedAt: options.record.startedAt ?? clock.now() };
   let exists = options.exists;
   let durable = options.entries.length;
   let leased = false;
@@ -119,7 +118,6 @@ export function openLineage(options: {
       ...rest,
       status: 'running',
       nonce: ports.entropy.id(),
-      startedAt: record.startedAt ?? clock.now(),
       lease: { owner, until: leaseUntil },
       due: leaseUntil + DUE_MARGIN_MS,
       crashes,
@@ -131,11 +129,14 @@ export function openLineage(options: {
     if (await write(next, true)) return;
     const found = (await store.load([record.id])).get(record.id);
     if (found && !('stub' in found)) throw new LostLineage(found);
+    const { inbox } = next;
     if (!(await write({ ...next, inbox: found?.inbox ?? 0 }, true))) throw new LostLineage(found);
+    // What came meanwhile has not been read: parking and finishing must still notice it.
+    record = { ...record, inbox };
   }
 
   async function slim(next: RunRecord): Promise<RunRecord> {
-    if (!('text' in next.input) || next.input.text.length <= INLINE_INPUT_BYTES) return next;
+    if (!('text' in next.input)) return next;
     return { ...next, input: await externalise(next.id, next.input.text, ports.payloads, INLINE_INPUT_BYTES) };
   }
 
@@ -195,6 +196,12 @@ export function openLineage(options: {
     await appendSegments(entries);
   }
 
+  /** The inbox has moved, so the run goes on from its journal: what was received must be in it. */
+  async function keep(entries: readonly Entry[]): Promise<'inbox'> {
+    if (entries.length > 0) await flush(entries);
+    return 'inbox';
+  }
+
   return {
     get record() {
       return record;
@@ -225,7 +232,6 @@ export function openLineage(options: {
           ...rest,
           status: park.status,
           nonce: ports.entropy.id(),
-          startedAt: record.startedAt ?? clock.now(),
           crashes: 0,
           idleWakes: park.idleWakes,
           inboxSeen: record.inbox,
@@ -239,7 +245,7 @@ export function openLineage(options: {
         const all = [...inline, ...entries];
         const journal = encodeEntries(all);
         if (fits(next, journal, INLINE_ITEM_BYTES)) {
-          if (!(await write({ ...next, journal, journalLength: all.length }, false))) return 'inbox';
+          if (!(await write({ ...next, journal, journalLength: all.length }, false))) return keep(entries);
           inline = all;
           durable = all.length;
           leased = false;
@@ -262,16 +268,14 @@ export function openLineage(options: {
     async finish(raw, finish) {
       const entries = await externaliseEntries(record.id, raw, ports.payloads);
       const outcome: Outcome =
-        'value' in finish.outcome ? { value: await externalise(record.id, finish.outcome.value, ports.payloads) } : finish.outcome;
+        'value' in finish.outcome ? { value: await externaliseResult(record.id, finish.outcome.value, ports.payloads) } : finish.outcome;
       const ended = (): RunRecord => {
         const { lease: _lease, wakeAt: _wakeAt, reason: _reason, due: _due, ...rest } = record;
-        const now = clock.now();
         return {
           ...rest,
           status: finish.status,
           nonce: ports.entropy.id(),
-          startedAt: record.startedAt ?? now,
-          endedAt: now,
+          endedAt: clock.now(),
           crashes: 0,
           outcome,
         };
@@ -280,9 +284,9 @@ export function openLineage(options: {
         const all = [...inline, ...entries];
         const journal = encodeEntries(all);
         const next = ended();
-        const size = journal.length + ('value' in outcome && 'text' in outcome.value ? outcome.value.text.length : 0);
+        const size = journal.length + Buffer.byteLength(JSON.stringify(outcome));
         if (size <= FINAL_ITEM_BYTES && fits(next, journal, FINAL_ITEM_BYTES + INLINE_ITEM_BYTES)) {
-          if (!(await write({ ...next, journal, journalLength: all.length }, false))) return 'inbox';
+          if (!(await write({ ...next, journal, journalLength: all.length }, false))) return keep(entries);
           durable = all.length;
           note('finish');
           return 'finished';
@@ -296,10 +300,6 @@ export function openLineage(options: {
       if (!(await write(ended(), true))) throw new LostLineage(undefined);
       note('finish');
       return 'finished';
-    },
-
-    sawInbox(counter) {
-      record = { ...record, inbox: counter };
     },
   };
 }

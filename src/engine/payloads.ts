@@ -6,6 +6,8 @@ import type { Payload, PayloadStore } from './ports.ts';
 
 /** Compressed bytes above which a text is stored apart. */
 export const INLINE_MAX = 32 * 1024;
+/** Bytes above which a run's result is stored apart. */
+const RESULT_MAX = 100 * 1024;
 
 /** `text` in place, or put into the payload store under a name made of its content, so that a repeat is harmless. */
 export async function externalise(run: string, text: string, store: PayloadStore, inlineMax: number = INLINE_MAX): Promise<Payload> {
@@ -17,6 +19,11 @@ export async function externalise(run: string, text: string, store: PayloadStore
   const ref = `runs/${run}/${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
   await store.put(ref, packed);
   return { ref, bytes: Buffer.byteLength(text) };
+}
+
+/** A result lies in its item as it is, uncompressed: what is too long for that goes to the store, however well it compresses. */
+export async function externaliseResult(run: string, text: string, store: PayloadStore): Promise<Payload> {
+  return externalise(run, text, store, Buffer.byteLength(text) > RESULT_MAX ? 0 : INLINE_MAX);
 }
 
 export async function resolve(payload: Payload, store: PayloadStore): Promise<string> {
@@ -37,6 +44,9 @@ export async function externaliseEntries(run: string, entries: readonly Entry[],
 
 /** Entries with every value in place, for replay. */
 export async function resolveEntries(entries: readonly Entry[], store: PayloadStore): Promise<Entry[]> {
+  // Most journals have nothing elsewhere, and ten thousand promises are what replay would then cost most.
+  if (!entries.some((entry) => (entry.k === 'done' || entry.k === 'fail') && entry.value !== undefined && 'ref' in entry.value))
+    return [...entries];
   return Promise.all(
     entries.map(async (entry) => {
       if ((entry.k !== 'done' && entry.k !== 'fail') || !entry.value || 'text' in entry.value) return entry;

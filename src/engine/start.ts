@@ -147,10 +147,16 @@ export async function prepareStart(registry: Registry, request: StartRequest, ke
   };
 }
 
-/** The input as the workflow's schema gives it. Throws `E_INPUT_INVALID`. */
+/**
+ * The input as the workflow's schema gives it. No input and `null` are one: what is kept of a run cannot tell them apart.
+ * Throws `E_INPUT_INVALID`.
+ */
 export async function parseInput(workflow: Workflow, input: Json | undefined): Promise<unknown> {
-  if (!workflow.input) return input;
-  const result = await workflow.input['~standard'].validate(input);
+  if (!workflow.input) return input ?? null;
+  const schema = workflow.input['~standard'];
+  let result = await schema.validate(input ?? undefined);
+  if (!result.issues) return result.value;
+  if (input === undefined || input === null) result = await schema.validate(null);
   if (!result.issues) return result.value;
   const issues = result.issues.map((issue) => ({
     pointer: pointer(['input', ...(issue.path ?? []).map((part) => (typeof part === 'object' ? String(part.key) : String(part)))]),

@@ -5,12 +5,15 @@ import { type ErrorData, HoldfastError, NonRetryableError, RetryAfterError, Step
 import { encodeJson } from './json.ts';
 import type { AttemptEnv, Effect, Verdict } from './operation.ts';
 
+/** A step may ask for another time this often; then it has failed. */
+const MAX_THROTTLES = 100;
+
 export type StepOptions = {
   /** It may be made again without harm, also after a crash. Default false: a step that a crash interrupted is unknown. */
   idempotent?: boolean;
   /** It changes nothing outside: a read. Needs no write of its own. Default false. */
   safe?: boolean;
-  /** Tries of an idempotent or safe step that throws. Default 6. An unsafe step that throws has failed. */
+  /** Tries of an idempotent or safe step that throws, and of an unsafe one that is unknown with `onUnknown: 'retry'`. Default 6. An unsafe step that throws has failed. */
   attempts?: number;
   /** One try, default 30 s. An unsafe step that is not done by then is unknown. */
   timeout?: Duration;
@@ -46,13 +49,13 @@ export async function step<T>(
     effect,
     timeout,
     attempt: (env) => attempt(name, fn, { effect, attempts, timeout }, env),
-    async unknown() {
-      if (onUnknown === 'retry') return { then: 'resend' };
+    async unknown(env) {
       const error = failure(
         name,
         'E_UNKNOWN_OUTCOME',
         'it may have happened, and nobody knows; settle it, or give it { idempotent: true }',
       );
+      if (onUnknown === 'retry') return env.attempt < attempts ? { then: 'resend' } : { then: 'fail', error };
       return onUnknown === 'throw' ? { then: 'fail', error } : { then: 'pause', error };
     },
     revive: (error) => new StepError(error.code as 'E_STEP_FAILED', error.message, { detail: error.detail ?? {} }),
@@ -71,11 +74,15 @@ async function attempt(
   const record = (outcome: string) => ({ n: env.attempt, outcome, ms: env.clock.now() - began });
   const outOfTime = Symbol();
   let timer: { cancel(): void } | undefined;
+  let closed = () => {};
   try {
     const result = await Promise.race([
       outsideRun(async () => fn({ signal: abort.signal, attempt: env.attempt })),
       new Promise<typeof outOfTime>((done) => {
         timer = env.clock.timer(limits.timeout, () => done(outOfTime));
+        // The run has ended or is put down: nobody waits for this any more.
+        closed = () => done(outOfTime);
+        env.signal.addEventListener('abort', closed);
       }),
     ]);
     if (result === outOfTime) {
@@ -97,7 +104,7 @@ async function attempt(
       message: `step ${name}: ${cause.message}`,
       detail: { cause: cause.name ?? 'Error', attempts: env.attempt },
     };
-    if (thrown instanceof RetryAfterError) {
+    if (thrown instanceof RetryAfterError && env.throttles < MAX_THROTTLES) {
       const wait = milliseconds(thrown.after, `step ${name}: RetryAfterError`);
       return { then: 'again', at: env.clock.now() + wait, counts: 'throttle', error, record: record('retry after') };
     }
@@ -105,6 +112,7 @@ async function attempt(
     return again(error, 'failed');
   } finally {
     timer?.cancel();
+    env.signal.removeEventListener('abort', closed);
   }
 
   function again(error: ErrorData, outcome: string): Verdict {

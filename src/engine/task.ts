@@ -52,6 +52,8 @@ export type Desk = {
   replayed(): Promise<void>;
   append(entry: Entry): void;
   durable(): Promise<void>;
+  /** Not even an invocation that has just begun has so many milliseconds; several have been tried. */
+  neverFits(ms: number): boolean;
   /** A place among the calls in flight of this environment; returns how to give it back. */
   slot(): Promise<() => void>;
   /** Calls back once, unless the context closes first. */
@@ -118,6 +120,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
     if (unknown) {
+      if (!hasTime()) return defer();
       verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ then: 'pause', error: unknown as ErrorData }));
     } else {
       if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
@@ -158,7 +161,16 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         journaled = false;
         break;
       case 'resend':
-        desk.append({ k: 'unsent', op: task.id, at: clock.now(), label: operation.label, ...(attempts.length > 0 ? { attempts } : {}) });
+        // It uses up an attempt, so that what is unknown each time ends.
+        attempt += 1;
+        desk.append({
+          k: 'unsent',
+          op: task.id,
+          at: clock.now(),
+          label: operation.label,
+          attempt,
+          ...(attempts.length > 0 ? { attempts } : {}),
+        });
         attempts = [];
         unknown = undefined;
         next = 0;
@@ -168,6 +180,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         becomeUnknown(verdict.error);
         break;
       case 'pause':
+        // Nothing was sent: a START left open would make it unknown when the run is resumed.
+        if (!unknown && operation.effect === 'unsafe') unsent();
         task.pause = verdict.error;
         become('blocked');
         return;
@@ -233,8 +247,18 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return clock.now() + operation.timeout + RESERVE_MS <= desk.deadline;
   }
 
-  /** Not in this invocation: the run parks with an immediate wake. */
+  /** Not in this invocation: the run parks with an immediate wake. What no invocation has room for fails instead of waking for ever. */
   function defer(): void {
+    if (desk.neverFits(operation.timeout + RESERVE_MS)) {
+      const message = `${operation.label}: its timeout of ${operation.timeout} ms is longer than an invocation of the worker lasts: lower it, or raise the function's timeout`;
+      finish({
+        task,
+        error: { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } },
+        attempts,
+        unknowable: false,
+      });
+      return;
+    }
     task.wakeAt = clock.now();
     become('parked');
   }
@@ -258,13 +282,16 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       });
     }
     await desk.durable();
-    if (desk.closed()) return false;
-    if (hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
-    if (needed) {
-      desk.append({ k: 'unsent', op: task.id, at: clock.now(), label: operation.label });
-      open = false;
-    }
+    if (!desk.closed() && hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
+    if (operation.effect === 'unsafe' ? open : needed) unsent();
     return false;
+  }
+
+  /** Takes the START back: whoever comes next knows that nothing was sent. */
+  function unsent(): void {
+    desk.append({ k: 'unsent', op: task.id, at: clock.now(), label: operation.label });
+    open = false;
+    firstSentAt = undefined;
   }
 
   function env(): AttemptEnv {
