@@ -1,6 +1,7 @@
 /** The whole product on this machine, then the demo on it. Owns the order of things and what is printed. */
 import { join, resolve } from 'node:path';
 import { synthesise } from '../infra/synthesise.ts';
+import { assemblyFolder } from './assembly.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { runDemo } from './demo/run.ts';
 import { type DemoApi, startDemoApi } from './demo/server.ts';
@@ -56,9 +57,10 @@ export async function up(options: StartOptions): Promise<void> {
       stops.push(demo.stop);
     }
     say('reading the infrastructure');
-    const assembly = join(ROOT, '.holdfast', `assembly-${options.awsPort || process.pid}`);
+    const { folder, remove } = assemblyFolder(join(ROOT, '.holdfast'));
+    stops.push(async () => remove());
     const cloud = await startCloud({
-      assembly: synthesise('local', assembly, { HOLDFAST_DEMO_PORT: String(demo?.port ?? options.demoPort) }).then(
+      assembly: synthesise('local', folder, { HOLDFAST_DEMO_PORT: String(demo?.port ?? options.demoPort) }).then(
         ({ dir }) => dir,
         (error: Error) => {
           throw new LocalError('E_SYNTH', error.message, { cause: error });

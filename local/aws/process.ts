@@ -1,6 +1,7 @@
 /** Starts the AWS server as a child process and speaks for it. The child ends with this process, however this one ends. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onEnd } from '../children.ts';
 import { LocalError, portError } from '../errors.ts';
 import { ACCOUNT, REGION } from './client.ts';
 import type { FromServer, ServerOptions, ToServer } from './protocol.ts';
@@ -46,7 +47,7 @@ export function startAws(options: ServerOptions): Promise<AwsProcess> {
       }
     });
     child.on('error', reject);
-    child.on('exit', (code, signal) => {
+    onEnd(child, 'exit', (code, signal) => {
       const error = startError(options, failure, code, signal);
       reject(error);
       if (!stopping) for (const fn of lost) fn(error);

@@ -5,6 +5,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onEnd } from '../children.ts';
 import type { FunctionDescription } from '../template/description.ts';
 import type { BootstrapOptions, FromEnvironment, FunctionFault, ToEnvironment } from './protocol.ts';
 import { entryOf, variablesOf } from './runtime.ts';
@@ -97,7 +98,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   child.on('exit', () => {
     alive = false;
   });
-  child.on('close', (code, signal) => {
+  onEnd(child, 'close', (code, signal) => {
     crash ??= outOfMemory
       ? fault('Runtime.OutOfMemory', `the heap reached the limit of ${fn.memoryMb} MB`)
       : fault('Runtime.ExitError', `the runtime exited with ${signal === null ? `code ${code}` : `signal ${signal}`}`);
