@@ -36,11 +36,16 @@ export function milliseconds(value: Duration, field: string): number {
   if (!Number.isFinite(ms) || ms < 0 || ms > LONGEST) {
     throw new HoldfastError(
       'E_BAD_DURATION',
-      `${field}: ${JSON.stringify(value) ?? String(value)} is not a duration. Use milliseconds ≥ 0 or a text such as '250ms', '30s', '5m', '2h', '3 days' (at most ten years).`,
+      `${field}: ${shown(value)} is not a duration. Use milliseconds ≥ 0 or a text such as '250ms', '30s', '5m', '2h', '3 days' (at most ten years).`,
       { detail: { field } },
     );
   }
   return ms;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'number' || value === null || value === undefined ? String(value) : `a ${typeof value}`;
 }
 
 function parse(text: unknown): number {
