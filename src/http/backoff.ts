@@ -50,7 +50,7 @@ function unhinted(decision: Decision, situation: Situation): number {
   if (decision.act === 'wait') return Math.max(window, Math.min(120_000, 2_000 * 2 ** Math.min(throttles, 20)) * (1 + random() / 2));
   if (policy.schedule) {
     const wait = policy.schedule[Math.min(attempt, policy.schedule.length) - 1] ?? 0;
-    return wait * (0.8 + 0.4 * random());
+    return wait + 0.2 * wait * (2 * random() - 1);
   }
   return exponential(situation);
 }

@@ -188,7 +188,8 @@ function neverSent(error: Error & { code?: string }): Unmeasured<WireEvent> {
 
 function broken(error: Error & { code?: string }, answering: boolean): Unmeasured<WireEvent> {
   const code = error.code ?? error.name;
-  const invalid = code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW';
+  // An end in the middle is a broken connection like any other, although the parser is who notices.
+  const invalid = (error.name === 'HTTPParserError' && !/eof/i.test(error.message)) || code === 'UND_ERR_HEADERS_OVERFLOW';
   return {
     phase: 'ambiguous',
     why: invalid ? 'invalid-http' : 'broken',

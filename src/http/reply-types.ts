@@ -3,12 +3,13 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { CallOptions } from './options.ts';
 import type { Reply } from './reply.ts';
 
-/** Statuses that the call accepts: replies whose data no schema has seen. */
-type Accepted<Options, Data> = Options extends { readonly acceptStatus: readonly (infer Status)[] }
-  ? Status extends number
-    ? Reply<Data, Status>
-    : never
-  : never;
+/** Those that are registered; spelled out because TypeScript tells unions apart by literals alone. */
+type Success = 200 | 201 | 202 | 203 | 204 | 205 | 206 | 207 | 208 | 226;
+
+/** `Data` for successes; statuses that the call accepts besides have data that no schema has seen. */
+type WithAccepted<Options, Data, Other> = Options extends { readonly acceptStatus: readonly (infer Status)[] }
+  ? Reply<Data, Success> | (Status extends number ? Reply<Other, Status> : never)
+  : Reply<Data>;
 
 type ByStatus<Schemas> = {
   [Status in keyof Schemas]: Schemas[Status] extends StandardSchemaV1
@@ -16,15 +17,21 @@ type ByStatus<Schemas> = {
     : never;
 }[keyof Schemas];
 
+type Accepted<Options> = Options extends { readonly acceptStatus: readonly (infer Status)[] }
+  ? Status extends number
+    ? Reply<unknown, Status>
+    : never
+  : never;
+
 type Unchecked<Options> = Options extends { readonly as: 'text' }
   ? string
   : Options extends { readonly as: 'bytes' }
     ? Uint8Array
     : unknown;
 
-/** One schema types `data`; one per status makes a union told apart by `status`. */
+/** One schema types `data`; one per status makes a union told apart by `status`, and so do accepted statuses. */
 export type ReplyOf<Options extends CallOptions> = Options extends { readonly schema: infer Schema }
   ? Schema extends StandardSchemaV1
-    ? Reply<StandardSchemaV1.InferOutput<Schema>> | Accepted<Options, unknown>
-    : ByStatus<Schema> | Accepted<Options, unknown>
-  : Reply<Unchecked<Options>> | Accepted<Options, Unchecked<Options>>;
+    ? WithAccepted<Options, StandardSchemaV1.InferOutput<Schema>, unknown>
+    : ByStatus<Schema> | Accepted<Options>
+  : WithAccepted<Options, Unchecked<Options>, Unchecked<Options>>;
