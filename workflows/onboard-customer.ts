@@ -30,7 +30,7 @@ export const onboardCustomer = workflow({
 
     const usage = await map(account.users, (user) => crm.get(`/users/${user}/usage`, { schema: Usage }), { concurrency: 20 });
     const active = usage.filter((reply) => reply.data.logins > 0).length;
-    const text = await step('write-welcome', async () => welcome(company.data.name, active, seats), { idempotent: true });
+    const text = await step('write-welcome', async () => welcome(company.data.name, active, seats), { idempotent: true, timeout: '3s' });
 
     const reference = `welcome-${account.id}`;
     const email = await mailer.post('/messages', {

@@ -6,7 +6,7 @@ import { startTestCloud, type TestCloud } from '../support/cloud/cloud.ts';
 let api: TestApi;
 let cloud: TestCloud;
 beforeAll(async () => {
-  api = await startTestApi({ numberMs: 250 });
+  api = await startTestApi({ numberMs: 600 });
   cloud = await startTestCloud({ apiUrl: api.url, timeout: 4, visibility: 5, memory: 256 });
 });
 afterAll(async () => {
@@ -30,13 +30,15 @@ test('a run that brings its worker down fails with E_CRASHED, and the nine besid
 }, 240_000);
 
 test('a run wakes forty times', async () => {
-  // 250 ms of a call, and an invocation that has time for about one of them beside its reserve.
-  await cloud.start('many', { calls: 60 }, 'forty');
+  // Two calls of 600 ms fit into an invocation beside its reserve: the run is put down and woken after each pair.
+  const before = cloud.stats().queues['holdfast-local-wake']?.messages ?? 0;
+  await cloud.start('many', { calls: 84 }, 'forty');
   const id = runId('default', 'many', 'forty');
   const run = await cloud.until(
     () => cloud.run(id),
     ({ status }) => status === 'succeeded' || status === 'failed',
     150_000,
   );
-  expect(run).toMatchObject({ status: 'succeeded', result: 60 });
+  expect(cloud.stats().queues['holdfast-local-wake']?.messages).toBeGreaterThanOrEqual(before + 40);
+  expect(run).toMatchObject({ status: 'succeeded', result: 84 });
 }, 180_000);
