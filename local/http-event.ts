@@ -85,7 +85,8 @@ export function proxyEvent({ api, matched, request, url, body, sourceIp, request
       extendedRequestId: requestId,
       httpMethod: method,
       identity: { sourceIp, userAgent: request.headers['user-agent'] ?? null },
-      path: `/${api.stage}${url.pathname}`,
+      // As behind a domain of its own: the stage is no part of the URL, and of no link.
+      path: url.pathname,
       protocol: `HTTP/${request.httpVersion}`,
       requestId,
       requestTime: new Date(now).toUTCString(),

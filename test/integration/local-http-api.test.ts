@@ -67,7 +67,7 @@ test('a request becomes the proxy event of the most specific route', async () =>
     stageVariables: null,
     requestContext: {
       stage: 'v',
-      path: '/v/runs/a%20b',
+      path: '/runs/a%20b',
       httpMethod: 'GET',
       resourcePath: '/runs/{id}',
       identity: { sourceIp: '127.0.0.1' },
