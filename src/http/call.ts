@@ -79,7 +79,9 @@ function bodyOf(method: string, { json, body }: BodyOptions, label: string): Bod
     return { body: text, type: 'application/json', hash: fingerprint(canonicalJson(json as Json)) };
   }
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) bad(label, 'body', 'must be a text or a Uint8Array; for JSON use json');
-  return { body: body as string | Uint8Array, hash: fingerprint(body as string | Uint8Array) };
+  // A copy: what is sent later must be what its hash says.
+  const content = typeof body === 'string' ? body : new Uint8Array(body as Uint8Array);
+  return { body: content, hash: fingerprint(content) };
 }
 
 export function fingerprint(content: string | Uint8Array): string {
