@@ -221,7 +221,8 @@ export function createWorker(ports: WorkerPorts): Worker {
       } catch (error) {
         return pause(lineage, toErrorData(error, 'E_INPUT_INVALID'));
       }
-      return await execute({
+      const late: Array<Promise<void>> = [];
+      const ending = await execute({
         workflow,
         input,
         lineage,
@@ -237,6 +238,9 @@ export function createWorker(ports: WorkerPorts): Worker {
         ...(ports.strays === undefined ? {} : { strays: ports.strays }),
         ...(ports.maxDeliveries === undefined ? {} : { maxDeliveries: ports.maxDeliveries }),
       });
+      // The process may be frozen as soon as the invocation ends.
+      await Promise.all(late);
+      return ending;
     } catch (error) {
       if (error instanceof LostLineage) return { type: 'lost', found: error.found };
       return { type: 'handback', error: toErrorData(error, 'E_INTERNAL') };
