@@ -14,6 +14,9 @@ import { runBlocks } from './shell.ts';
 import { checkTypes } from './types.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+/** How this machine reaches its registry stays; what npm says of the script it is running goes. */
+const SET_BY_NPM = /^(INIT_CWD$|npm_(?!config_(registry|cache|userconfig|globalconfig|cafile|strict_ssl|noproxy|proxy|https_proxy)$))/i;
+
 const say = (text: string) => void process.stdout.write(text);
 
 const { values } = parseArgs({ options: { types: { type: 'boolean' }, shell: { type: 'boolean' } } });
@@ -57,9 +60,6 @@ async function shell(): Promise<void> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
-
-/** How this machine reaches its registry stays; what npm says of the script it is running goes. */
-const SET_BY_NPM = /^(INIT_CWD$|npm_(?!config_(registry|cache|userconfig|globalconfig|cafile|strict_ssl|noproxy|proxy|https_proxy)$))/i;
 
 /** The environment without what this very script was started with: npm's variables, and this project's binaries. */
 function newUser(): Record<string, string | undefined> {
