@@ -57,7 +57,7 @@ describe('durations', () => {
     ['5 __proto__'],
     ['5 valueof'],
     ['5 fortnights'],
-    ['9'.repeat(400) + 's'],
+    [`${'9'.repeat(400)}s`],
     ['11 years'],
     [10 * 365 * 86_400_000 + 1],
     [null as unknown as string],
