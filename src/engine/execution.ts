@@ -189,7 +189,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         call: task.id,
         operation: task.operation.label,
         attempt,
-        outcome: verdict.then,
+        outcome: verdict.type,
         record: verdict.record ?? null,
       });
     },

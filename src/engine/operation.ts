@@ -67,14 +67,14 @@ export type AttemptEnv = {
 /** What one attempt led to. `record` goes into the journal as it is. */
 export type Verdict =
   /** `value`: the JSON text that the journal keeps and `issue` resolves with, now and on every replay. */
-  | { then: 'done'; value: string | undefined; record?: Json }
+  | { type: 'done'; value: string | undefined; record?: Json }
   /** Final. */
-  | { then: 'fail'; error: ErrorData; value?: string; record?: Json }
+  | { type: 'fail'; error: ErrorData; value?: string; record?: Json }
   /** Not before `at` (ms since the epoch). The attempt is known to have had no effect, or the operation is not `unsafe`. */
-  | { then: 'again'; at: number; counts: 'attempt' | 'throttle' | 'nothing'; error: ErrorData; record?: Json }
+  | { type: 'again'; at: number; counts: 'attempt' | 'throttle' | 'nothing'; error: ErrorData; record?: Json }
   /** Sent, and nobody knows. Only for `unsafe`, or `keyed` past its `keyTtl`. */
-  | { then: 'unknown'; error: ErrorData; record?: Json }
+  | { type: 'unknown'; error: ErrorData; record?: Json }
   /** From `unknown()` alone: it did not happen; send it as new. */
-  | { then: 'resend'; record?: Json }
+  | { type: 'resend'; record?: Json }
   /** A person must act (a secret is missing, an unknown must be settled); tried again when the run is resumed. */
-  | { then: 'pause'; error: ErrorData; record?: Json };
+  | { type: 'pause'; error: ErrorData; record?: Json };

@@ -55,8 +55,8 @@ export async function step<T>(
         'E_UNKNOWN_OUTCOME',
         'it may have happened, and nobody knows; settle it, or give it { idempotent: true }',
       );
-      if (onUnknown === 'retry') return env.attempt < attempts ? { then: 'resend' } : { then: 'fail', error };
-      return onUnknown === 'throw' ? { then: 'fail', error } : { then: 'pause', error };
+      if (onUnknown === 'retry') return env.attempt < attempts ? { type: 'resend' } : { type: 'fail', error };
+      return onUnknown === 'throw' ? { type: 'fail', error } : { type: 'pause', error };
     },
     revive: (error) => new StepError(error.code as 'E_STEP_FAILED', error.message, { detail: error.detail ?? {} }),
   });
@@ -88,14 +88,14 @@ async function attempt(
     if (result === outOfTime) {
       abort.abort();
       const error = failure(name, 'E_TIMEOUT', `not done after ${limits.timeout} ms`);
-      if (limits.effect === 'unsafe') return { then: 'unknown', error: { ...error, code: 'E_UNKNOWN_OUTCOME' }, record: record('timeout') };
+      if (limits.effect === 'unsafe') return { type: 'unknown', error: { ...error, code: 'E_UNKNOWN_OUTCOME' }, record: record('timeout') };
       return again(error, 'timeout');
     }
     const value = encodeJson(result, `the result of step ${name}`);
-    return { then: 'done', value, record: record('done') };
+    return { type: 'done', value, record: record('done') };
   } catch (thrown) {
     if (thrown instanceof HoldfastError && thrown.code === 'E_NOT_SERIALISABLE')
-      return { then: 'fail', error: toErrorData(thrown), record: record('not serialisable') };
+      return { type: 'fail', error: toErrorData(thrown), record: record('not serialisable') };
     const cause = toErrorData(thrown, 'E_STEP_FAILED');
     const error: ErrorData = {
       ...cause,
@@ -106,9 +106,9 @@ async function attempt(
     };
     if (thrown instanceof RetryAfterError && env.throttles < MAX_THROTTLES) {
       const wait = milliseconds(thrown.after, `step ${name}: RetryAfterError`);
-      return { then: 'again', at: env.clock.now() + wait, counts: 'throttle', error, record: record('retry after') };
+      return { type: 'again', at: env.clock.now() + wait, counts: 'throttle', error, record: record('retry after') };
     }
-    if (thrown instanceof NonRetryableError || limits.effect === 'unsafe') return { then: 'fail', error, record: record('failed') };
+    if (thrown instanceof NonRetryableError || limits.effect === 'unsafe') return { type: 'fail', error, record: record('failed') };
     return again(error, 'failed');
   } finally {
     timer?.cancel();
@@ -116,12 +116,12 @@ async function attempt(
   }
 
   function again(error: ErrorData, outcome: string): Verdict {
-    if (env.attempt >= limits.attempts) return { then: 'fail', error, record: record(outcome) };
+    if (env.attempt >= limits.attempts) return { type: 'fail', error, record: record(outcome) };
     const quick = env.quickRetries < 2;
     const wait = quick
       ? env.entropy.random() * Math.min(2_000, 100 * 2 ** env.attempt)
       : Math.min(3_600_000, 5_000 * 2 ** env.attempt) * (0.5 + env.entropy.random() / 2);
-    return { then: 'again', at: Math.ceil(env.clock.now() + wait), counts: 'attempt', error, record: record(outcome) };
+    return { type: 'again', at: Math.ceil(env.clock.now() + wait), counts: 'attempt', error, record: record(outcome) };
   }
 }
 

@@ -121,7 +121,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     let verdict: Verdict;
     if (unknown) {
       if (!hasTime()) return defer();
-      verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ then: 'pause', error: unknown as ErrorData }));
+      verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
     } else {
       if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
         becomeUnknown(keyExpired());
@@ -143,12 +143,12 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     desk.attempted(task, attempt, verdict);
     if (verdict.record !== undefined) attempts.push(verdict.record);
     if (desk.lost()) {
-      if (operation.effect === 'unsafe' && (verdict.then === 'done' || verdict.then === 'fail')) {
+      if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {
         desk.late(task, { attempt, ...outcomeOf(verdict), ...(verdict.record === undefined ? {} : { record: verdict.record }) });
       }
       return;
     }
-    switch (verdict.then) {
+    switch (verdict.type) {
       case 'done':
       case 'fail':
         finish({ task, ...outcomeOf(verdict), attempts, unknowable: operation.effect === 'unsafe' });
@@ -317,7 +317,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     try {
       return await attempted();
     } catch (thrown) {
-      return { then: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
+      return { type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
     }
   }
 
@@ -338,7 +338,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   }
 }
 
-function outcomeOf(verdict: Extract<Verdict, { then: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {
-  if (verdict.then === 'done') return verdict.value === undefined ? {} : { value: verdict.value };
+function outcomeOf(verdict: Extract<Verdict, { type: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {
+  if (verdict.type === 'done') return verdict.value === undefined ? {} : { value: verdict.value };
   return { error: verdict.error, ...(verdict.value === undefined ? {} : { value: verdict.value }) };
 }

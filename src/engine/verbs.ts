@@ -26,8 +26,8 @@ export async function sleep(duration: Duration): Promise<void> {
     timeout: 0,
     attempt: async ({ clock, issuedAt }) => {
       const until = issuedAt + ms;
-      if (clock.now() >= until) return { then: 'done', value: undefined };
-      return { then: 'again', at: until, counts: 'nothing', error: { code: 'E_INTERNAL', message: 'still asleep' } };
+      if (clock.now() >= until) return { type: 'done', value: undefined };
+      return { type: 'again', at: until, counts: 'nothing', error: { code: 'E_INTERNAL', message: 'still asleep' } };
     },
   });
 }

@@ -113,9 +113,9 @@ function conclude(
   memory.fresh = decision.fresh === true;
   switch (decision.act) {
     case 'done':
-      return { then: 'done', value, record };
+      return { type: 'done', value, record };
     case 'unknown':
-      return { then: 'unknown', error: unknownOutcome(call, event, env), record };
+      return { type: 'unknown', error: unknownOutcome(call, event, env), record };
     case 'retry':
     case 'wait':
     case 'later': {
@@ -132,7 +132,7 @@ function conclude(
       });
       if ('over' in next) return final(call, decision, event, env, value, { ...record, over: next.over }, next);
       return {
-        then: 'again',
+        type: 'again',
         at: next.at,
         counts: next.counts,
         error: failure(call, event, env, ''),
@@ -153,7 +153,7 @@ function final(
   record: AttemptRecord,
   next?: { over: 'attempts' | 'throttles' | 'deadline'; at?: number },
 ): Verdict {
-  if (call.everyStatus && value !== undefined) return { then: 'done', value, record };
+  if (call.everyStatus && value !== undefined) return { type: 'done', value, record };
   const { retry } = call.settings;
   const because =
     next === undefined
@@ -165,14 +165,14 @@ function final(
           : ` after ${env.attempt} attempt${env.attempt === 1 ? '' : 's'}`;
   const error = failure(call, event, env, because, next?.over === 'deadline' ? 'E_DEADLINE' : 'E_CALL_FAILED');
   if (decision.class === 'ambiguous' && call.effect !== 'safe') error.detail = { ...error.detail, mayHaveHappened: true };
-  return { then: 'fail', error, ...(value === undefined ? {} : { value }), record };
+  return { type: 'fail', error, ...(value === undefined ? {} : { value }), record };
 }
 
 /** Nothing was sent: a secret or a variable is missing (a person must act), or the source of secrets failed (it is asked again). */
 function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
   if (thrown instanceof HoldfastError && thrown.code !== 'E_REQUEST_INVALID') {
     const error: ErrorData = { code: thrown.code, name: thrown.name, message: `${call.label}: ${thrown.message}`, detail: thrown.detail };
-    return thrown.code === 'E_SECRET_MISSING' || thrown.code === 'E_BAD_OPTION' ? { then: 'pause', error } : { then: 'fail', error };
+    return thrown.code === 'E_SECRET_MISSING' || thrown.code === 'E_BAD_OPTION' ? { type: 'pause', error } : { type: 'fail', error };
   }
   const why =
     thrown instanceof HoldfastError ? thrown.message : `it could not be prepared (${thrown instanceof Error ? thrown.name : 'unknown'})`;
@@ -182,9 +182,9 @@ function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
     message: `${call.label}: ${why}`,
     detail: { connection: call.core.name, attempts: env.attempt },
   };
-  if (thrown instanceof HoldfastError || env.attempt >= call.settings.retry.attempts) return { then: 'fail', error };
+  if (thrown instanceof HoldfastError || env.attempt >= call.settings.retry.attempts) return { type: 'fail', error };
   const at = env.clock.now() + Math.ceil(exponential({ ...env, random: env.entropy.random }));
-  return { then: 'again', at, counts: 'attempt', error, record: { n: env.attempt, row: 'not prepared', next: at } };
+  return { type: 'again', at, counts: 'attempt', error, record: { n: env.attempt, row: 'not prepared', next: at } };
 }
 
 function failure(

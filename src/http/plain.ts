@@ -48,8 +48,8 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
       verdict = await operation.attempt(env());
     }
     // Known in time is known: only what is still open is given up.
-    if (verdict.then !== 'done' && verdict.then !== 'fail') signal.throwIfAborted();
-    switch (verdict.then) {
+    if (verdict.type !== 'done' && verdict.type !== 'fail') signal.throwIfAborted();
+    switch (verdict.type) {
       case 'done':
         return verdict.value;
       case 'fail':

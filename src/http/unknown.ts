@@ -64,21 +64,21 @@ export type UnknownCall = {
 
 export async function settleUnknown(call: UnknownCall, env: AttemptEnv): Promise<Verdict> {
   const { onUnknown, error } = call;
-  if (onUnknown === 'pause') return { then: 'pause', error };
-  if (onUnknown === 'throw') return { then: 'fail', error };
-  if (onUnknown === 'retry') return { then: 'resend', record: { row: 'unknown: retry' } };
+  if (onUnknown === 'pause') return { type: 'pause', error };
+  if (onUnknown === 'throw') return { type: 'fail', error };
+  if (onUnknown === 'retry') return { type: 'resend', record: { row: 'unknown: retry' } };
   let answer: Reconciliation;
   try {
     const sent = await call.sent();
     answer = await within(call.timeout, env, () => outsideRun(() => onUnknown.reconcile(sent)));
     if (answer?.outcome === 'applied') {
-      return { then: 'done', value: storeApplied(answer, call.as), record: { row: 'reconciled: applied' } };
+      return { type: 'done', value: storeApplied(answer, call.as), record: { row: 'reconciled: applied' } };
     }
   } catch (thrown) {
     return askAgain(call, env, thrown);
   }
-  if (answer?.outcome === 'not-applied') return { then: 'resend', record: { row: 'reconciled: not applied' } };
-  if (answer?.outcome === 'cannot-tell') return { then: 'pause', error, record: { row: 'reconciled: cannot tell' } };
+  if (answer?.outcome === 'not-applied') return { type: 'resend', record: { row: 'reconciled: not applied' } };
+  if (answer?.outcome === 'cannot-tell') return { type: 'pause', error, record: { row: 'reconciled: cannot tell' } };
   return askAgain(call, env, new Error('reconcile must answer applied(), notApplied() or cannotTell()'));
 }
 
@@ -87,9 +87,9 @@ function askAgain(call: UnknownCall, env: AttemptEnv, thrown: unknown): Verdict 
   const error = { ...call.error, message: `${call.error.message}; its reconciler failed: ${why.slice(0, 500)}` };
   const record = { row: 'reconciler failed', n: env.attempt };
   // Every asking uses up an attempt, so that a reconciler that always throws ends with a person.
-  if (env.attempt >= call.attempts) return { then: 'pause', error, record };
+  if (env.attempt >= call.attempts) return { type: 'pause', error, record };
   const at = env.clock.now() + Math.ceil(exponential({ ...env, random: env.entropy.random }));
-  return { then: 'again', at, counts: 'attempt', error, record: { ...record, next: at } };
+  return { type: 'again', at, counts: 'attempt', error, record: { ...record, next: at } };
 }
 
 /** In the journal's form of a reply, such that reading it as the call is read gives this `data`. */

@@ -45,10 +45,10 @@ export const NEVER = new Promise<never>(() => {});
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 
-export const done = (value: unknown): Verdict => ({ then: 'done', value: JSON.stringify(value) });
-export const failed = (message: string): Verdict => ({ then: 'fail', error: { code: 'E_CALL_FAILED', message } });
+export const done = (value: unknown): Verdict => ({ type: 'done', value: JSON.stringify(value) });
+export const failed = (message: string): Verdict => ({ type: 'fail', error: { code: 'E_CALL_FAILED', message } });
 export const again = (at: number, counts: 'attempt' | 'throttle' | 'nothing' = 'attempt'): Verdict => ({
-  then: 'again',
+  type: 'again',
   at,
   counts,
   error: { code: 'E_CALL_FAILED', message: 'not now' },

@@ -117,7 +117,7 @@ export function createWorld(options: WorldOptions) {
         api.calls += 1;
         if (extra.parkMs !== undefined && env.attempt <= (extra.times ?? 1)) {
           return {
-            then: 'again',
+            type: 'again',
             at: clock.now() + extra.parkMs,
             counts: 'attempt',
             error: { code: 'E_CALL_FAILED', message: '503' },
@@ -131,16 +131,16 @@ export function createWorld(options: WorldOptions) {
         }
         await delay(mine, 1 + Math.floor(chance.random() * 50));
         if (mine.dead || dies(mine)) return NEVER;
-        if (extra.fail) return { then: 'fail', error: { code: 'E_CALL_FAILED', message: value } };
-        return { then: 'done', value: JSON.stringify(value), record: { n: env.attempt } };
+        if (extra.fail) return { type: 'fail', error: { code: 'E_CALL_FAILED', message: value } };
+        return { type: 'done', value: JSON.stringify(value), record: { n: env.attempt } };
       },
       // The truth is asked of the API, as a reconciler does.
       async unknown(env): Promise<Verdict> {
         const value = api.byKey.get(env.keyMaterial);
-        if (value === undefined) return { then: 'resend' };
+        if (value === undefined) return { type: 'resend' };
         return extra.fail
-          ? { then: 'fail', error: { code: 'E_CALL_FAILED', message: value } }
-          : { then: 'done', value: JSON.stringify(value) };
+          ? { type: 'fail', error: { code: 'E_CALL_FAILED', message: value } }
+          : { type: 'done', value: JSON.stringify(value) };
       },
     };
     return here.run.issue(operation).then(
