@@ -56,7 +56,7 @@ test('a step named like the second of another name is not taken for it', async (
 test('an unsafe call that paused before it was sent is sent when the run is resumed', async () => {
   const rig = rigOf(async (r) =>
     r.call('post', 'unsafe', {
-      then: (_env, nth) => (nth === 1 ? { type: 'pause', error: { code: 'E_SECRET_MISSING', message: 'no token' } } : done('sent')),
+      answer: (_env, nth) => (nth === 1 ? { type: 'pause', error: { code: 'E_SECRET_MISSING', message: 'no token' } } : done('sent')),
     }),
   );
   expect((await rig.runToEnd('w')).reason?.code).toBe('E_SECRET_MISSING');

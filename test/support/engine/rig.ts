@@ -38,7 +38,7 @@ export type CallOptions = Partial<
   /** How long one attempt takes. Default 10 ms. */
   ms?: number;
   /** What the nth attempt made in this world leads to; the default is done, with `<label>=<how often it was sent>`. */
-  then?: (env: AttemptEnv, nth: number) => Verdict | Promise<Verdict>;
+  answer?: (env: AttemptEnv, nth: number) => Verdict | Promise<Verdict>;
 };
 
 export const NEVER = new Promise<never>(() => {});
@@ -91,7 +91,7 @@ export function createRig(options: RigOptions) {
   function call(label: string, effect: Effect = 'safe', extra: CallOptions = {}): Promise<unknown> {
     const here = currentRun();
     if (!here) throw new Error('no run');
-    const { ms = 10, then, ...rest } = extra;
+    const { ms = 10, answer, ...rest } = extra;
     const operation: Operation = {
       kind: 'call',
       identity: `${effect} ${label}`,
@@ -111,7 +111,7 @@ export function createRig(options: RigOptions) {
         sent.push(one);
         const nth = sends(label);
         if (ms > 0) await new Promise<void>((next) => clock.timer(ms, next));
-        return then ? then(env, nth) : done(`${label}=${nth}`);
+        return answer ? answer(env, nth) : done(`${label}=${nth}`);
       },
       ...rest,
     };
