@@ -40,7 +40,13 @@ function expect(fact: boolean, otherwise: string): void {
   if (!fact) throw new Error(otherwise);
 }
 
-type Run = { id: string; status: string; idempotencyKey: string; result?: { created: boolean; account: string }; error?: unknown };
+type Run = {
+  id: string;
+  status: string;
+  idempotencyKey: string;
+  links: { self: string; journal: string };
+  result?: { created: boolean; account: string };
+};
 type Journal = { items: Array<{ type: string; label?: string; at: string; effect?: string; attempts?: unknown[] }> };
 
 async function installAws(): Promise<void> {
@@ -68,7 +74,7 @@ async function startAndFollow(ports: { http: number; aws: number }): Promise<voi
   expect(run.idempotencyKey === sample.idempotencyKey, `the run has the key ${run.idempotencyKey}`);
   expect(run.result?.created === true, 'the run has not created an account');
 
-  const journal = JSON.parse(await type(`${curl} ${api}/v1/runs/${id}/journal`, { quiet: true })) as Journal;
+  const journal = JSON.parse(await type(`${curl} ${api}${run.links.journal}`, { quiet: true })) as Journal;
   for (const { type: kind, label = '', at, effect, attempts = [] } of journal.items) {
     say(
       `${at}  ${kind.padEnd(8)}${label}${effect === undefined ? '' : ` (${effect})`}${attempts.length > 1 ? `, ${attempts.length} attempts` : ''}\n`,

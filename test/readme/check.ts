@@ -43,6 +43,8 @@ function types(): void {
 
 async function shell(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-readme-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  process.once('exit', remove);
   try {
     const clone = join(folder, 'holdfast');
     execFileSync('git', ['clone', '--quiet', '--no-hardlinks', ROOT, clone], { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -57,7 +59,7 @@ async function shell(): Promise<void> {
     });
     say(`\nall ${blocks.length} shell blocks of the README ran as written, ${((performance.now() - began) / 1_000).toFixed(0)} s\n`);
   } finally {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    remove();
   }
 }
 

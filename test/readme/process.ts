@@ -18,6 +18,26 @@ export type Place = {
 };
 
 const KEPT = 6_000;
+/** Groups that are not ended yet: they do not outlive this process, however it ends. */
+const groups = new Set<number>();
+process.on('exit', () => {
+  for (const pid of groups) kill(pid, 'SIGKILL');
+});
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => process.exit(code));
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group has ended.
+  }
+}
+
 const GRACE_MS = 10_000;
 
 /** Stops at the first command that fails. */
@@ -36,8 +56,10 @@ export function startShell(command: string, { cwd, env, print = () => {} }: Plac
     child.once('error', (error) => done(error.message));
     child.once('close', (code, signal) => done(code ?? signal ?? 'nothing'));
   });
+  if (child.pid !== undefined) groups.add(child.pid);
   void ended.then(() => {
     hasEnded = true;
+    if (child.pid !== undefined) groups.delete(child.pid);
   });
   return {
     child,
@@ -51,16 +73,10 @@ export function startShell(command: string, { cwd, env, print = () => {} }: Plac
 
 /** Asks the whole group to end, and makes it. */
 export async function stop(running: Running): Promise<void> {
-  const kill = (signal: NodeJS.Signals) => {
-    try {
-      if (running.child.pid !== undefined) process.kill(-running.child.pid, signal);
-    } catch {
-      // The group has ended.
-    }
-  };
-  if (running.hasEnded) return;
-  kill('SIGTERM');
-  const hard = setTimeout(kill, GRACE_MS, 'SIGKILL');
+  const { pid } = running.child;
+  if (running.hasEnded || pid === undefined) return;
+  kill(pid, 'SIGTERM');
+  const hard = setTimeout(kill, GRACE_MS, pid, 'SIGKILL');
   await running.ended;
   clearTimeout(hard);
 }
