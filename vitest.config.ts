@@ -15,7 +15,14 @@ export default defineConfig({
       project('property', 120_000),
       project('integration', 180_000),
       project('infra', 120_000),
-      { extends: true, test: { name: 'types', include: [], typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'], tsconfig: './tsconfig.json' } } },
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+        },
+      },
     ],
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
