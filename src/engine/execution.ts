@@ -120,6 +120,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   let sending = 0;
   let unsafeSending = 0;
   const waiting = new Set<Task>();
+  /** Results of unsafe operations, by their place in the journal: until they are durable, nobody else can know them. */
+  const precious: Array<{ index: number; completion: Completion }> = [];
   const known = new Set(history.deliveries.map((entry) => entry.op));
   let decide: (ending: () => Promise<Ending>) => void = () => {};
   const decided = new Promise<() => Promise<Ending>>((done) => {
@@ -179,7 +181,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       const by = now ? 1 : -1;
       if (task.operation.effect !== 'safe') sending += by;
       if (task.operation.effect === 'unsafe') unsafeSending += by;
-      if (!now) changed();
+      // A turn later: by then what was received stands in line for its delivery.
+      if (!now) void turn().then(changed);
     },
     attempted(task, attempt, verdict) {
       observe({
@@ -193,14 +196,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         record: verdict.record ?? null,
       });
     },
-    late(task, late: Late) {
-      options.deliverLate({
-        key: `${LATE_RESULT}:${task.id}:${late.attempt}`,
-        kind: LATE_RESULT,
-        data: { op: task.id, ...late } as unknown as Json,
-      });
-    },
-    lost: () => lost !== undefined,
+    late,
+    gone: () => closed,
   };
 
   observe({ type: options.entries.length > 0 ? 'run.resumed' : 'run.started', run: record.id, workflow: record.workflow });
@@ -240,7 +237,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       settle({
         error: new HoldfastError(
           'E_LIMIT_JOURNAL',
-          `the run has ${flusher.length} journal entries and about ${Math.round(flusher.totalBytes / 1024 / 1024)} MB, the limits are ${MAX_ENTRIES} and 20 MB: split the work, or go on in a new run with continueAsNew(input)`,
+          `the run has ${flusher.length} journal entries and about ${Math.round(flusher.totalBytes / 1024 / 1024)} MB, the limits are ${MAX_ENTRIES} and 20 MB: split the work into several runs`,
         ),
       });
       return new Promise(() => {});
@@ -331,6 +328,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       const entry: Delivered = completion.error
         ? { k: 'fail', ...base, error: completion.error, ...value }
         : { k: 'done', ...base, ...value };
+      if (completion.unknowable) precious.push({ index: flusher.length, completion });
       flusher.append(entry);
       observedAt = at;
       tasks.get(task.id)?.deliver(entry);
@@ -471,6 +469,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       return lost ? { type: 'lost', found: lost.found } : await write();
     } catch (error) {
       if (!(error instanceof LostLineage)) return { type: 'handback', error: toErrorData(error, 'E_INTERNAL') };
+      salvage();
       observe({ type: 'run.lost', run: record.id, workflow: record.workflow, why: error.message });
       return { type: 'lost', found: error.found };
     }
@@ -483,21 +482,50 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     }
     lost = error;
     observe({ type: 'run.lost', run: record.id, workflow: record.workflow, why: error.message });
+    salvage();
     over(async () => {
-      // What is being sent cannot be called back; its result goes to the inbox of whoever owns the run now.
-      while (unsafeSending > 0 && clock.now() < options.deadline - RESERVE_MS) {
-        await new Promise<void>((done) => clock.timer(20, done));
-      }
+      await unsafeReturned();
       return { type: 'lost', found: error.found };
+    });
+  }
+
+  /** What is being sent cannot be called back; its result goes to the inbox of whoever owns the run now. */
+  async function unsafeReturned(): Promise<void> {
+    while (unsafeSending > 0 && clock.now() < options.deadline - RESERVE_MS) {
+      await new Promise<void>((done) => clock.timer(20, done));
+    }
+  }
+
+  /** What was received and could not be made durable goes the same way. */
+  function salvage(): void {
+    const undelivered = ready.filter((completion) => completion.unknowable);
+    const undurable = precious.filter(({ index }) => index >= lineage.durable).map(({ completion }) => completion);
+    for (const { task, value, error, attempt, attempts } of [...undurable, ...undelivered]) {
+      const record = attempts.at(-1);
+      late(task, {
+        attempt,
+        ...(value === undefined ? {} : { value }),
+        ...(error === undefined ? {} : { error }),
+        ...(record === undefined ? {} : { record }),
+      });
+    }
+  }
+
+  function late(task: Task, result: Late): void {
+    options.deliverLate({
+      key: `${LATE_RESULT}:${task.id}:${result.attempt}`,
+      kind: LATE_RESULT,
+      data: { op: task.id, ...result } as unknown as Json,
     });
   }
 
   function diverge(error: Divergence): void {
     if (workflow.onDivergence === 'fail') over(() => finishWith({ error: error.data }));
     else
-      over(() =>
-        park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason: error.data, idleWakes: 0 }, replaying ? [] : undefined),
-      );
+      over(async () => {
+        await unsafeReturned();
+        return park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason: error.data, idleWakes: 0 }, replaying ? [] : undefined);
+      });
   }
 
   function timeIsUp(): void {

@@ -33,7 +33,7 @@ export type Task = {
 };
 
 /** A result that waits for its delivery. */
-export type Completion = { task: Task; value?: string; error?: ErrorData; attempts: Json[]; unknowable: boolean };
+export type Completion = { task: Task; value?: string; error?: ErrorData; attempt: number; attempts: Json[]; unknowable: boolean };
 
 /** What a task needs of its run. */
 export type Desk = {
@@ -64,9 +64,10 @@ export type Desk = {
   /** An attempt begins or ends. */
   sending(task: Task, now: boolean): void;
   attempted(task: Task, attempt: number, verdict: Verdict): void;
-  /** Results of unsafe operations for a run that is no longer ours. */
+  /** Results of unsafe operations for a run that is no longer ours, or no longer here. */
   late(task: Task, late: Late): void;
-  lost(): boolean;
+  /** The context is closed: what is received now has nobody to be delivered to. */
+  gone(): boolean;
 };
 
 export async function drive(task: Task, desk: Desk): Promise<void> {
@@ -106,6 +107,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       task,
       ...(late.value === undefined ? {} : { value: late.value }),
       ...(late.error === undefined ? {} : { error: late.error }),
+      attempt: late.attempt,
       attempts: late.record === undefined ? [] : [late.record],
       unknowable: true,
     });
@@ -142,7 +144,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     }
     desk.attempted(task, attempt, verdict);
     if (verdict.record !== undefined) attempts.push(verdict.record);
-    if (desk.lost()) {
+    if (desk.gone()) {
       if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {
         desk.late(task, { attempt, ...outcomeOf(verdict), ...(verdict.record === undefined ? {} : { record: verdict.record }) });
       }
@@ -151,7 +153,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     switch (verdict.type) {
       case 'done':
       case 'fail':
-        finish({ task, ...outcomeOf(verdict), attempts, unknowable: operation.effect === 'unsafe' });
+        finish({ task, ...outcomeOf(verdict), attempt, attempts, unknowable: operation.effect === 'unsafe' });
         return;
       case 'again':
         if (verdict.counts === 'attempt') attempt += 1;
@@ -254,6 +256,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       finish({
         task,
         error: { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } },
+        attempt,
         attempts,
         unknowable: false,
       });

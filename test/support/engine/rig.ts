@@ -71,14 +71,33 @@ export function createRig(options: RigOptions) {
   /** Called when an attempt is really being sent. */
   const watch: { send?: (sent: Sent, operation: Operation) => void } = {};
 
+  /** The process that workers made now live in. A dead one's promises never resolve and its timers never fire. */
+  let life = { dead: false };
+
   function ports(): WorkerPorts {
+    const mine = life;
+    const mortal = <P extends object>(port: P): P =>
+      new Proxy(port, {
+        get(target, name, receiver) {
+          const member = Reflect.get(target, name, receiver) as unknown;
+          if (typeof member !== 'function') return member;
+          return async (...args: unknown[]) => {
+            if (mine.dead) return NEVER;
+            const answer = await (member.apply(target, args) as Promise<unknown>);
+            return mine.dead ? NEVER : answer;
+          };
+        },
+      });
     return {
-      store,
-      payloads,
-      wake,
-      clock,
+      store: mortal(store),
+      payloads: mortal(payloads),
+      wake: mortal(wake),
+      clock: {
+        now: () => clock.now(),
+        timer: (ms, fn) => clock.timer(ms, () => void (mine.dead || fn())),
+      },
       entropy,
-      observe: (event) => void events.push(event),
+      observe: (event) => void (mine.dead || events.push(event)),
       registry: registry(options.workflows),
       services: {},
       ...(options.strays ? { strays: options.strays } : {}),
@@ -254,6 +273,11 @@ export function createRig(options: RigOptions) {
     resume,
     ports,
     worker: () => createWorker(ports()),
+    /** Kills the process: whatever is under way there never moves again. */
+    forget: () => {
+      life.dead = true;
+      life = { dead: false };
+    },
     delay: (ms: number) => new Promise<void>((next) => clock.timer(ms, next)),
     /** What was written, in order: the engine's own account of it. */
     written: () => events.flatMap((event) => (event.type === 'run.written' ? [event.what] : [])),
