@@ -106,6 +106,8 @@ export async function replay(options: {
     const lines = [
       `The code took another way than the journal. ${where}`,
       ...missing.slice(0, 5).map((label) => `- journal: ${label}`),
+      // The same operations in another order, or fewer: what the code did is then all there is to tell.
+      ...(unexpected.length > 0 ? [] : [`  code issued: ${issuedLast(code)}`]),
       ...unexpected.slice(0, 5).map(({ label, site }) => `+ code:    ${label}${site === null ? '' : ` at ${site}`}`),
     ];
     return new Divergence({
@@ -115,6 +117,11 @@ export async function replay(options: {
       detail: { delivery: index + 1, expected: short(expected), missing: missing.slice(0, 20), unexpected: unexpected.slice(0, 20) },
     });
   }
+}
+
+function issuedLast(code: ReadonlyArray<{ label: string }>): string {
+  const last = code.slice(-5).map(({ label }) => short(label));
+  return last.length === 0 ? 'nothing' : `${code.length > 5 ? '…, ' : ''}${last.join(', ')}`;
 }
 
 /** A diff is kept in an item of bounded size. */

@@ -213,7 +213,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     void pump();
     if (lineage.leasedUntil === 0) {
       after(VISIBLE_MS, () => {
-        if (!settled && lineage.leasedUntil === 0) void flusher.durable();
+        // Not what code has issued that may yet turn out to be another than the journal's.
+        void replayed.then(() => {
+          if (!closed && !settled && lineage.leasedUntil === 0) void flusher.durable();
+        });
       });
     }
     after(options.deadline - RESERVE_MS / 2 - began, timeIsUp);
@@ -292,6 +295,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
           observedAt = Math.max(observedAt, entry.at);
         },
       });
+      if (closed) return;
       replaying = false;
       replayDone();
       await deliverLive();
@@ -407,13 +411,14 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 
   function suspendNow(wakeAt: number): void {
-    const idleWakes = delivered > 0 || flusher.length > options.entries.length ? 0 : (record.idleWakes ?? 0) + 1;
+    const progress = delivered > 0 || (!replaying && flusher.length > options.entries.length);
+    const idleWakes = progress ? 0 : (record.idleWakes ?? 0) + 1;
     over(() => park({ status: 'waiting', wakeAt, due: wakeAt + DUE_MARGIN_MS, idleWakes }));
   }
 
-  async function park(how: Parameters<Lineage['park']>[1], entries?: readonly Entry[]): Promise<Ending> {
+  async function park(how: Parameters<Lineage['park']>[1]): Promise<Ending> {
     return written(async () => {
-      const result = await lineage.park(entries ?? flusher.buffered(), how);
+      const result = await lineage.park(replaying ? [] : flusher.buffered(), how);
       if (result === 'inbox') return { type: 'again' };
       if (how.status === 'paused') observe({ type: 'run.paused', run: record.id, workflow: record.workflow, reason: how.reason! });
       else
@@ -524,7 +529,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     else
       over(async () => {
         await unsafeReturned();
-        return park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason: error.data, idleWakes: 0 }, replaying ? [] : undefined);
+        return park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason: error.data, idleWakes: 0 });
       });
   }
 

@@ -102,6 +102,44 @@ describe('before an effect is sent', () => {
     expect(rig.value('w')).toBe('post=1');
   });
 
+  test('a START taken back does not start the clock of its key', async () => {
+    const rig = rigOf(async (r) => {
+      await sleep(100);
+      return r.call('post', 'keyed', { timeout: 20_000, keyTtl: HOUR });
+    });
+    let slow = true;
+    rig.faults.after = async (op) => {
+      if (op !== 'create' || !slow) return;
+      slow = false;
+      await rig.delay(15_000);
+    };
+    await rig.invoke([rig.message('w')], { ms: 30_000 });
+    expect(rig.sent).toHaveLength(0);
+    rig.clock.advance(2 * HOUR);
+    await rig.wakeToEnd('w');
+    expect(rig.value('w')).toBe('post=1');
+  });
+
+  test('its own START counts, not the flush that was under way when it was issued', async () => {
+    const rig = rigOf(async (r) =>
+      Promise.all(
+        [0, 20, 40, 60].map(async (ms, i) => {
+          await r.call(`read ${i}`, 'safe', { ms });
+          await r.call(`post ${i}`, i % 2 === 0 ? 'unsafe' : 'keyed');
+        }),
+      ),
+    );
+    rig.faults.before = (op) => (op === 'create' || op === 'replace' ? rig.delay(30) : undefined);
+    let checked = 0;
+    rig.watch.send = ({ op, label }) => {
+      if (!label.startsWith('post')) return;
+      checked += 1;
+      expect(pick(rig.journal('w'), 'start').map((entry) => (entry as { op: string }).op)).toContain(op);
+    };
+    await rig.runToEnd('w');
+    expect(checked).toBe(4);
+  });
+
   test('a START still being written at the deadline is taken back too', async () => {
     const rig = rigOf(async (r) => r.call('post', 'unsafe', { timeout: 1_000 }));
     let slow = true;
@@ -329,6 +367,16 @@ test('an operation that throws instead of answering fails, and says that it is a
   expect(rig.error('w')).toMatchObject({ code: 'E_INTERNAL', message: 'oops' });
 });
 
+test('the time of the first sending is that of the first, over any number of sendings and wakes', async () => {
+  const rig = rigOf(async (r) =>
+    r.call('post', 'unsafe', { answer: (env, nth) => (nth < 4 ? again(env.clock.now() + HOUR) : done(env.firstSentAt ?? 0)) }),
+  );
+  await rig.runToEnd('w');
+  expect(rig.value('w')).toBe(rig.sent[0]?.at);
+  expect(pick(rig.journal('w'), 'start').map((entry) => (entry as { n: number }).n)).toEqual([1, 2, 3, 4]);
+  expect(rig.sent.map((one) => one.attempt)).toEqual([1, 2, 3, 4]);
+});
+
 describe('until the journal is consumed', () => {
   test.each<Effect>(['idempotent', 'keyed', 'unsafe'])('a %s effect waits', async (effect) => {
     let observed = 0;
@@ -452,8 +500,10 @@ describe('a worker that has lost its run', () => {
       Promise.all(
         [one, two].map((held, i) =>
           r.call(`post ${i}`, 'unsafe', {
-            answer: async () => {
+            answer: async (env) => {
               await held.wait();
+              // An effect is not called back: somebody else needs its result.
+              expect(env.signal.aborted).toBe(false);
               return done(`result ${i}`);
             },
           }),
