@@ -8,6 +8,7 @@ import { decodeEntries, type Entry } from '../../../src/engine/journal.ts';
 import type { AttemptEnv, Effect, Operation, Verdict } from '../../../src/engine/operation.ts';
 import type { EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import { runId } from '../../../src/engine/start.ts';
+import { sweep } from '../../../src/engine/sweep.ts';
 import { createWorker, type Received, type WorkerPorts } from '../../../src/engine/worker.ts';
 import { registry, type Workflow } from '../../../src/engine/workflow.ts';
 import {
@@ -149,9 +150,22 @@ export function createRig(options: RigOptions) {
   }
 
   /** Turns and timers, one after the other, until `over()`. Virtual time moves only when nothing else does. */
-  async function settle(over: () => boolean, until = Number.POSITIVE_INFINITY): Promise<void> {
+  async function settle(over: () => boolean, until?: number): Promise<void> {
+    settling += 1;
+    try {
+      await settled(over, until);
+    } finally {
+      settling -= 1;
+    }
+  }
+
+  /** Loops like this one, each of which waits for a turn of its own. */
+  let settling = 0;
+
+  async function settled(over: () => boolean, until = Number.POSITIVE_INFINITY): Promise<void> {
     for (let step = 0; step < 100_000; step++) {
-      for (let i = 0; i < 20; i++) {
+      // A replay takes a turn for each entry: quiet is where nobody waits for the next one any more.
+      for (let quiet = 0; quiet < 5; quiet = busy() ? 0 : quiet + 1) {
         if (over()) return;
         await new Promise((next) => setImmediate(next));
       }
@@ -163,6 +177,8 @@ export function createRig(options: RigOptions) {
     }
     throw new Error('the rig did not settle');
   }
+
+  const busy = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Immediate').length >= settling;
 
   type Invocation = { kept: Received[] | undefined; done: Received[]; doneAt: number[] };
 
@@ -226,14 +242,22 @@ export function createRig(options: RigOptions) {
   }
 
   async function wakeToEnd(workflow: string, key = 'k', how: { ms?: number; rounds?: number } = {}): Promise<RunRecord> {
-    for (let round = 0; round < (how.rounds ?? 100); round++) {
+    for (let round = 0; round < (how.rounds ?? 300); round++) {
       const run = record(workflow, key);
       if (run.endedAt !== undefined || run.status === 'paused') return run;
-      const at = Math.min(wake.nextAt() ?? Number.POSITIVE_INFINITY, run.due ?? Number.POSITIVE_INFINITY);
-      if (!Number.isFinite(at)) return run;
+      if (wake.nextAt() === undefined) {
+        // The sweeper looks every minute, a quarter of an hour ahead.
+        const look = run.wakeAt === undefined ? (run.due ?? clock.now()) : run.wakeAt - 10 * MINUTE;
+        if (look > clock.now()) clock.advance(look - clock.now());
+        await sweep({ store, wakes: wake, clock });
+      }
+      const at = wake.nextAt();
+      if (at === undefined) return run;
       if (at > clock.now()) clock.advance(at - clock.now());
-      const woken = wake.take().map((one) => wakeMessage(one.run));
-      await invoke(woken.length > 0 ? woken : [wakeMessage(run.id)], how);
+      await invoke(
+        wake.take().map((one) => wakeMessage(one.run)),
+        how,
+      );
     }
     return record(workflow, key);
   }
