@@ -17,8 +17,7 @@ export const ERROR_CODES = {
   E_INPUT_INVALID: "The input does not satisfy the workflow's schema. The message names the field.",
   E_INTERNAL: 'A fault of Holdfast itself. Please report it with the run id.',
   E_KEY_CONFLICT: 'The idempotency key was used before with another input. Use a new key, or send the same input.',
-  E_LIMIT_JOURNAL:
-    'The run has more than 10,000 journal entries or 20 MB. Split the work into several runs.',
+  E_LIMIT_JOURNAL: 'The run has more than 10,000 journal entries or 20 MB. Split the work into several runs.',
   E_MESSAGE_MALFORMED: 'A start message is not a JSON object of the documented form.',
   E_MESSAGE_TOO_LARGE: 'A start message is larger than 256 KB. Store the data and send a reference.',
   E_NOT_SERIALISABLE: 'A value is not plain JSON and cannot be journaled.',

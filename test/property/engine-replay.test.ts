@@ -75,7 +75,10 @@ const depths: Program = async (world) => {
 const large: Program = async (world) => {
   const sizes: number[] = [];
   for (let i = 0; i < 4; i++) {
-    const [left, right] = await Promise.all([world.call(`${'x'.repeat(900)} ${i}`), world.call(`write ${i} after ${sizes.join()}`, i % 2 === 0 ? 'unsafe' : 'keyed')]);
+    const [left, right] = await Promise.all([
+      world.call(`${'x'.repeat(900)} ${i}`),
+      world.call(`write ${i} after ${sizes.join()}`, i % 2 === 0 ? 'unsafe' : 'keyed'),
+    ]);
     sizes.push(left.length + right.length);
     if (i === 2) await sleep('1 m');
   }

@@ -3,8 +3,8 @@
  * A dead worker is one whose promises never resolve again, which is what a killed process looks like from outside.
  */
 import { currentRun, outsideRun } from '../../../src/engine/context.ts';
-import type { EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import type { Effect, Operation, Verdict } from '../../../src/engine/operation.ts';
+import type { EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import { prepareStart, runId } from '../../../src/engine/start.ts';
 import { createWorker, type Received, type WorkerPorts } from '../../../src/engine/worker.ts';
 import { registry, type Workflow } from '../../../src/engine/workflow.ts';
