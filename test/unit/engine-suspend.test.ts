@@ -89,7 +89,8 @@ describe('a run is put down', () => {
     let wakes = 0;
     while (rig.sends('second') === 0) {
       await rig.resume('w');
-      expect((wakes += 1)).toBeLessThan(6);
+      wakes += 1;
+      expect(wakes).toBeLessThan(6);
     }
     expect(rig.record('w').idleWakes).toBe(0);
     expect(rig.sends('first')).toBe(1);
