@@ -167,8 +167,19 @@ export function createWorker(ports: WorkerPorts): Worker {
       switch (what.do) {
         case 'delete':
           return done(job.received);
-        case 'refuse':
-          return refuse(job.received, what.reason, done);
+        case 'refuse': {
+          const wakes = job.received.filter((received) => received.queue === 'wake');
+          await refuse(
+            job.received.filter((received) => received.queue === 'start'),
+            what.reason,
+            done,
+          );
+          if (wakes.length === 0) return;
+          // A wake beside it is for the run that has the key.
+          job.received = wakes;
+          job.message = { kind: 'wake', run: job.id };
+          break;
+        }
         case 'resend':
           await ports.wake.wake([{ run: job.id, tenant: (found as RunRecord).tenant, delayMs: what.delayMs }]);
           return done(job.received);

@@ -87,9 +87,8 @@ describe('a run is put down', () => {
     });
     await rig.invoke([rig.message('w')]);
     let wakes = 0;
-    while (rig.sends('second') === 0) {
+    for (; rig.sends('second') === 0; wakes++) {
       await rig.resume('w');
-      wakes += 1;
       expect(wakes).toBeLessThan(6);
     }
     expect(rig.record('w').idleWakes).toBe(0);
