@@ -219,7 +219,7 @@ describe('a batch', () => {
 
   test('works once on a run that several of its messages are for', async () => {
     let ran = 0;
-    const rig = rigOf({ w: async () => (ran += 1) });
+    const rig = rigOf({ w: async () => ++ran });
     const { kept, done } = await rig.invoke([rig.message('w'), rig.message('w'), rig.wakeMessage(rig.idOf('w')), rig.message('w')]);
     expect([ran, kept, done.length]).toEqual([1, [], 4]);
   });
