@@ -54,7 +54,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
         if (record && queue) void deleter.delete(queue, record.receiptHandle);
       },
     });
-    await deleter.flush();
+    await deleter.leave();
     return { batchItemFailures: kept.map((message) => ({ itemIdentifier: message.id })) };
   });
 

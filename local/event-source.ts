@@ -91,10 +91,13 @@ export function startEventSource({ source, aws, pool, onError }: EventSourceOpti
       return;
     }
     const done = succeeded(batch, result, reportBatchItemFailures);
-    for (let first = 0; first < done.length; first += RECEIVE_MAX) {
-      const Entries = done.slice(first, first + RECEIVE_MAX).map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-      await aws.call('sqs', 'DeleteMessageBatch', { QueueUrl, Entries });
-    }
+    const tens = Array.from({ length: Math.ceil(done.length / RECEIVE_MAX) }, (_, n) => done.slice(n * RECEIVE_MAX, (n + 1) * RECEIVE_MAX));
+    await Promise.all(
+      tens.map((ten) => {
+        const Entries = ten.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+        return aws.call('sqs', 'DeleteMessageBatch', { QueueUrl, Entries });
+      }),
+    );
   }
 
   async function pump(): Promise<void> {

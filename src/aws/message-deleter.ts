@@ -1,15 +1,18 @@
 /**
  * Deletes messages as their runs end, ten at a time: waits a little for others, so that one slow run holds nobody up
- * and a hundred quick ones cost ten requests. Knows receipt handles, not runs.
+ * and a hundred quick ones cost no request at all. Knows receipt handles, not runs.
  */
 import { DeleteMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock, Timer } from '../engine/ports.ts';
 
 export type MessageDeleter = {
-  /** True when the message is gone. False leaves it to the queue, which delivers it again; never rejects. */
+  /** True when the message is gone. False leaves it to Lambda, or to the queue, which delivers it again; never rejects. */
   delete(queueUrl: string, receiptHandle: string): Promise<boolean>;
-  /** Sends what is gathered and resolves when everything asked for so far is answered: call it before the invocation ends. */
-  flush(): Promise<void>;
+  /**
+   * For the end of an invocation: what is still gathered is not sent, since Lambda deletes every message of a batch that the
+   * answer does not name. Resolves when the requests under way are answered.
+   */
+  leave(): Promise<void>;
 };
 
 type Waiting = { receiptHandle: string; resolve: (deleted: boolean) => void };
@@ -55,10 +58,13 @@ export function messageDeleter(sqs: SQSClient, clock: Clock, windowMs: number = 
         const group = gathered.get(queueUrl) ?? { waiting: [], timer: clock.timer(windowMs, () => release(queueUrl)) };
         gathered.set(queueUrl, group);
         group.waiting.push({ receiptHandle, resolve });
-        if (group.waiting.length === MOST_ENTRIES) release(queueUrl);
       }),
-    async flush() {
-      for (const queueUrl of [...gathered.keys()]) release(queueUrl);
+    async leave() {
+      for (const { waiting, timer } of gathered.values()) {
+        timer.cancel();
+        for (const { resolve } of waiting) resolve(false);
+      }
+      gathered.clear();
       await Promise.all(underWay);
     },
   };

@@ -34,6 +34,8 @@ function levelOf(event: EngineEvent): 'debug' | 'info' | 'warn' | 'error' {
       return 'warn';
     case 'run.ended':
       return event.status === 'failed' ? 'warn' : 'info';
+    // A run's end tells when it began; a line for that alone would double the log.
+    case 'run.started':
     case 'call.attempt':
     case 'run.written':
       return 'debug';

@@ -30,6 +30,8 @@ const FRUITLESS_WAKES = 2;
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
 const MAX_ENTRIES = 10_000;
+/** Made once: without a reason, each abort makes an exception with a stack of its own. */
+const CLOSED = new Error('the run has ended or was put down');
 const MAX_BYTES = 20 * 1024 * 1024;
 
 export type Ending =
@@ -358,7 +360,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     grace?.cancel();
     for (const timer of timers) timer.cancel();
     timers.clear();
-    abort.abort();
+    abort.abort(CLOSED);
     wakeIssueWaiters();
     decide(ending);
   }

@@ -55,6 +55,8 @@ const DEFLATE = 2;
 const COMPRESS_FROM = 512;
 /** Fast deflate takes a third of zstd's time for a few KB, and leaves a tenth more; from here on they take the same. */
 const ZSTD_FROM = 128 * 1024;
+/** A window of 8 KB: a larger one finds little more, and most of what a short compression costs is the memory of its window. */
+const SMALL = { level: 1, windowBits: 13, memLevel: 6 } as const;
 
 /** One byte of format, then a JSON array, compressed when that pays. */
 export function encodeEntries(entries: readonly Entry[]): Uint8Array {
@@ -71,7 +73,7 @@ export function pack(text: string): Uint8Array {
     raw.length < COMPRESS_FROM
       ? ([PLAIN, raw] as const)
       : raw.length < ZSTD_FROM
-        ? ([DEFLATE, deflateRawSync(raw, { level: 1 })] as const)
+        ? ([DEFLATE, deflateRawSync(raw, SMALL)] as const)
         : ([ZSTD, zstdCompressSync(raw)] as const);
   const packed = Buffer.allocUnsafe(body.length + 1);
   packed[0] = format;

@@ -1,7 +1,6 @@
 /** Which texts stay in the item and which go to the payload store, and getting them back. */
 import { createHash } from 'node:crypto';
-import type { Entry } from './journal.ts';
-import { pack, unpack } from './journal.ts';
+import { type Delivered, type Entry, isDelivered, pack, unpack } from './journal.ts';
 import type { Payload, PayloadStore } from './ports.ts';
 
 /** Compressed bytes above which a text is stored apart. */
@@ -32,25 +31,30 @@ export async function resolve(payload: Payload, store: PayloadStore): Promise<st
 
 /** Entries whose large values are in the payload store by the time this resolves. */
 export async function externaliseEntries(run: string, entries: readonly Entry[], store: PayloadStore): Promise<Entry[]> {
+  if (!entries.some((entry) => isLarge(entry))) return [...entries];
   return Promise.all(
     entries.map(async (entry) => {
-      if ((entry.k !== 'done' && entry.k !== 'fail') || !entry.value || !('text' in entry.value)) return entry;
-      if (entry.value.text.length <= INLINE_MAX / 3) return entry;
+      if (!isLarge(entry)) return entry;
       const value = await externalise(run, entry.value.text, store);
       return value === entry.value ? entry : { ...entry, value };
     }),
   );
 }
 
+/** It may be over the limit: a character has at most three bytes for each unit of its length. */
+function isLarge(entry: Entry): entry is Delivered & { value: { text: string } } {
+  return isDelivered(entry) && entry.value !== undefined && 'text' in entry.value && entry.value.text.length > INLINE_MAX / 3;
+}
+
 /** Entries with every value in place, for replay. */
 export async function resolveEntries(entries: readonly Entry[], store: PayloadStore): Promise<Entry[]> {
   // Most journals have nothing elsewhere, and ten thousand promises are what replay would then cost most.
-  if (!entries.some((entry) => (entry.k === 'done' || entry.k === 'fail') && entry.value !== undefined && 'ref' in entry.value))
-    return [...entries];
+  if (!entries.some((entry) => isElsewhere(entry))) return [...entries];
   return Promise.all(
-    entries.map(async (entry) => {
-      if ((entry.k !== 'done' && entry.k !== 'fail') || !entry.value || 'text' in entry.value) return entry;
-      return { ...entry, value: { text: await resolve(entry.value, store) } };
-    }),
+    entries.map(async (entry) => (isElsewhere(entry) ? { ...entry, value: { text: await resolve(entry.value, store) } } : entry)),
   );
+}
+
+function isElsewhere(entry: Entry): entry is Delivered & { value: { ref: string; bytes: number } } {
+  return isDelivered(entry) && entry.value !== undefined && 'ref' in entry.value;
 }

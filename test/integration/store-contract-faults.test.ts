@@ -268,35 +268,36 @@ describe('deleting messages', () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test('flushing sends what is gathered, for each queue, and waits for the answers', async () => {
+  test('leaving sends nothing more, and waits for what was sent', async () => {
     const [one, two] = [await filled(2), await filled(1)];
     const clock = virtualClock();
     const deleter = messageDeleter(aws.clients.sqs, clock);
-    const outcomes: boolean[] = [];
-    for (const { url, handles } of [one, two]) {
-      for (const handle of handles) void deleter.delete(url, handle).then((deleted) => outcomes.push(deleted));
-    }
-    await deleter.flush();
-    expect(outcomes).toEqual([true, true, true]);
-    expect([await one.left(), await two.left()]).toEqual([0, 0]);
-    await deleter.flush();
+    const sent = one.handles.map((handle) => deleter.delete(one.url, handle));
+    clock.advance(200);
+    const gathered = two.handles.map((handle) => deleter.delete(two.url, handle));
+    await deleter.leave();
+    expect(await Promise.all([...sent, ...gathered])).toEqual([true, true, false]);
+    expect([await one.left(), await two.left()]).toEqual([0, 1]);
+    expect(clock.pending()).toBe(0);
+    await deleter.leave();
   });
 
   test('says which messages it could not delete, and never rejects', async () => {
     const { url, handles } = await filled(2);
-    const deleter = messageDeleter(aws.clients.sqs, virtualClock());
+    const clock = virtualClock();
+    const deleter = messageDeleter(aws.clients.sqs, clock);
     const before = requests().length;
     first(Number.POSITIVE_INFINITY, 'DeleteMessageBatch', (answer) => ({
       Successful: (answer as { Successful: Array<{ Id: string }> }).Successful.filter(({ Id }) => Id !== '1'),
       Failed: [{ Id: '1', SenderFault: true, Code: 'ReceiptHandleIsInvalid' }],
     }));
     const some = handles.map((handle) => deleter.delete(url, handle));
-    await deleter.flush();
+    clock.advance(200);
     expect(await Promise.all(some)).toEqual([true, false]);
     expect(requests().slice(before)).toEqual([2, 1]);
     first(Number.POSITIVE_INFINITY, 'DeleteMessageBatch', 'lose-request');
     const none = deleter.delete(url, handles[0] ?? '');
-    await deleter.flush();
+    clock.advance(200);
     expect(await none).toBe(false);
   });
 });
