@@ -147,6 +147,20 @@ describe('code that takes another way than the journal', () => {
     expect(rig.record('w').status).toBe('succeeded');
   });
 
+  test('is found out at once when the code is over, without waiting for what cannot come', async () => {
+    let program = original;
+    let rig: Rig;
+    const definition = workflow({ name: 'w', run: async () => program(rig) });
+    rig = createRig({ workflows: [definition] });
+    await rig.invoke([rig.message('w')]);
+    program = async () => 'nothing to do';
+    rig.clock.advance(HOUR);
+    const began = rig.clock.now();
+    await rig.invoke([rig.wakeMessage(rig.idOf('w'))]);
+    expect(rig.record('w').status).toBe('paused');
+    expect(rig.clock.now() - began).toBeLessThan(100);
+  });
+
   test('is named with the line of user code that issued what the journal does not know', async () => {
     const { rig } = await deployed(original, async (r) => {
       await Promise.all([r.call('a'), r.call('b')]);

@@ -134,7 +134,12 @@ test('two megabytes read in one go are flushed on the way, and replayed', async 
     await sleep('1h');
     return length;
   });
+  let durable = 0;
+  rig.watch.send = ({ label }) => {
+    if (label === 'read 39') durable = rig.journal('w').length;
+  };
   await rig.runToEnd('w');
+  expect(durable).toBeGreaterThan(20);
   expect(rig.value('w')).toBe(40 * 50_000);
   expect(rig.written().filter((what) => what === 'segment').length).toBeGreaterThan(3);
   expect(rig.sent).toHaveLength(41);

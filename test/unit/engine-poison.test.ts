@@ -65,6 +65,22 @@ describe('a message that is delivered again', () => {
   });
 });
 
+test('an inbox that moves again and again is no crash', async () => {
+  const rig = rigOf({ w: async () => sleep('1h') });
+  let moves = 0;
+  rig.faults.before = async (op) => {
+    if (op !== 'replace' || moves >= 20 || rig.record('w').lease === undefined) return;
+    moves += 1;
+    const { before } = rig.faults;
+    delete rig.faults.before;
+    await rig.store.deliver(rig.idOf('w'), { key: `s${moves}`, at: 0, kind: 'signal', data: null }, rig.clock.now());
+    if (before) rig.faults.before = before;
+  };
+  await rig.invoke([rig.message('w', null, 'k', 2)]);
+  expect(moves).toBe(20);
+  expect(rig.record('w')).toMatchObject({ status: 'waiting', crashes: 0, inbox: 20, inboxSeen: 20 });
+});
+
 /** A worker that dies of the run each time its code runs; its queue and the sweeper bring the run back. */
 async function dying(rig: Rig, deaths: () => number, most: number): Promise<number> {
   let receiveCount = 0;

@@ -88,9 +88,10 @@ test('the result of an unsafe call outlives a finish that the inbox put off', as
     moved = true;
     await rig.store.deliver(rig.idOf('w'), { key: 's', at: 0, kind: 'signal', data: null }, rig.clock.now());
   };
-  await rig.runToEnd('w');
+  await rig.invoke([rig.message('w')]);
   expect(moved).toBe(true);
   expect(rig.record('w').status).toBe('succeeded');
+  expect(rig.events.filter((event) => event.type === 'run.ended')).toHaveLength(1);
   expect(rig.sent).toHaveLength(2);
 });
 

@@ -402,6 +402,20 @@ describe('map', () => {
     expect(new Set(rig.sent.map(({ key }) => key)).size).toBe(6);
   });
 
+  test('gives an item’s calls the keys that are its own, whatever the others do', async () => {
+    const keys = async (order: number[]) => {
+      const rig = rigOf(async (r) =>
+        map(['a', 'b', 'c'], async (_item, i) => {
+          await r.call('read', 'safe', { ms: order[i] as number });
+          return r.call('post', 'keyed', { answer: (env) => done(env.keyMaterial) });
+        }),
+      );
+      await rig.runToEnd('w');
+      return rig.value('w');
+    };
+    expect(await keys([10, 20, 30])).toEqual(await keys([30, 20, 10]));
+  });
+
   test('may stand inside another, and beside one', async () => {
     const rig = rigOf(async (r) => {
       const table = () => map([0, 1], async () => map([0, 1], async () => r.call('same', 'keyed')));
@@ -416,17 +430,19 @@ describe('map', () => {
 
   test('rejects with the first rejection, and does not begin what it had not begun', async () => {
     const begun: number[] = [];
-    const { error } = await outcome(async (r) =>
-      map(
+    const { value } = await outcome(async (r) => {
+      const error: unknown = await map(
         [0, 1, 2, 3, 4, 5],
         async (i) => {
           begun.push(i);
           return r.call(`read ${i}`, 'safe', { ms: i === 1 ? 5 : 50, ...(i === 1 ? { answer: () => failed('the second') } : {}) });
         },
         { concurrency: 2 },
-      ),
-    );
-    expect(error?.message).toBe('the second');
+      ).catch((thrown: unknown) => thrown);
+      await r.call('after', 'safe', { ms: 200 });
+      return (error as Error).message;
+    });
+    expect(value).toBe('the second');
     expect(begun).toEqual([0, 1]);
   });
 
@@ -521,6 +537,42 @@ describe('now, random and uuid', () => {
     expect(numbers.every((n) => n >= 0 && n < 1)).toBe(true);
     expect(numbers.reduce((sum, n) => sum + n, 0) / 2_000).toBeCloseTo(0.5, 1);
   });
+});
+
+test('now does not go back when the next worker’s clock is behind', async () => {
+  const times: number[][] = [];
+  const rig = rigOf(async (r) => {
+    const mine: number[] = [];
+    times.push(mine);
+    for (let i = 0; i < 3; i++) {
+      await r.call(`read ${i}`);
+      mine.push(now());
+      if (i === 0) await sleep('1h');
+      mine.push(now());
+    }
+    await sleep('1h');
+  });
+  await rig.invoke([rig.message('w')]);
+  rig.clock.advance(HOUR);
+  rig.skew.ms = -30 * MINUTE;
+  await rig.resume('w');
+  rig.skew.ms = 0;
+  await rig.wakeToEnd('w');
+  for (const mine of times) expect(mine).toEqual([...mine].sort((a, b) => a - b));
+  expect(times.at(-1)?.slice(0, times.at(-2)?.length)).toEqual(times.at(-2));
+});
+
+test('no two runs share a key, and no two effects of one', async () => {
+  const rig = rigOf(async (r) =>
+    Promise.all([
+      r.call('post', 'keyed'),
+      r.call('post', 'keyed'),
+      r.call('put', 'keyed', { keyIdentity: 'same' }),
+      r.call('put 2', 'keyed', { keyIdentity: 'same' }),
+    ]),
+  );
+  for (const key of ['a', 'b', 'c']) await rig.runToEnd('w', null, key);
+  expect(new Set(rig.sent.map(({ key }) => key)).size).toBe(12);
 });
 
 test('log writes once, in order, with its data', async () => {

@@ -3,11 +3,11 @@
  * Where world.ts rolls dice, this does exactly what a test says.
  */
 import { currentRun, outsideRun } from '../../../src/engine/context.ts';
-import type { Strays } from '../../../src/engine/execution.ts';
 import { decodeEntries, type Entry } from '../../../src/engine/journal.ts';
 import type { AttemptEnv, Effect, Operation, Verdict } from '../../../src/engine/operation.ts';
 import type { EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import { runId } from '../../../src/engine/start.ts';
+import type { Strays } from '../../../src/engine/strays.ts';
 import { sweep } from '../../../src/engine/sweep.ts';
 import { createWorker, type Received, type WorkerPorts } from '../../../src/engine/worker.ts';
 import { registry, type Workflow } from '../../../src/engine/workflow.ts';
@@ -72,6 +72,8 @@ export function createRig(options: RigOptions) {
   /** Called when an attempt is really being sent. */
   const watch: { send?: (sent: Sent, operation: Operation) => void } = {};
 
+  /** By how much the workers' clocks go wrong. */
+  const skew = { ms: 0 };
   /** The process that workers made now live in. A dead one's promises never resolve and its timers never fire. */
   let life = { dead: false };
 
@@ -94,7 +96,7 @@ export function createRig(options: RigOptions) {
       payloads: mortal(payloads),
       wake: mortal(wake),
       clock: {
-        now: () => clock.now(),
+        now: () => clock.now() + skew.ms,
         timer: (ms, fn) => clock.timer(ms, () => void (mine.dead || fn())),
       },
       entropy,
@@ -281,6 +283,7 @@ export function createRig(options: RigOptions) {
     events,
     faults,
     watch,
+    skew,
     sent,
     sends,
     call,
