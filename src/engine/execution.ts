@@ -1,48 +1,43 @@
 /**
- * One run in one invocation: calls the workflow function, issues its operations, replays, delivers, and ends in exactly one
- * durable way: finished, parked, or not at all. Knows no queue and no message.
+ * One run in one invocation: calls the workflow function, issues its operations, replays, delivers, and decides when it is over.
+ * How it then ends durably is ending.ts; knows no queue and no message.
  */
-
+import { createAccounting } from './accounting.ts';
 import { currentRun, inRun, outsideRun, type RunHandle, type Scope } from './context.ts';
-import { Divergence, type Issued, mark, replay } from './delivery.ts';
-import { type ErrorData, HoldfastError, reviveError, toErrorData } from './errors.ts';
+import { Divergence, mark, replay } from './delivery.ts';
+import { createEndings, type Ending, type Settled } from './ending.ts';
+import { HoldfastError, reviveError, toErrorData } from './errors.ts';
 import { BUFFER_BYTES, createFlusher } from './flusher.ts';
-import { LATE_RESULT, type Late, readHistory } from './history.ts';
+import { readHistory } from './history.ts';
 import { identify } from './identity.ts';
-import { type Delivered, type Entry, rollingHash } from './journal.ts';
-import { encodeJson, type Json } from './json.ts';
+import { createIssued } from './issued.ts';
+import type { Delivered, Entry } from './journal.ts';
+import type { Json } from './json.ts';
 import { DUE_MARGIN_MS, type Lineage, LostLineage } from './lineage.ts';
 import type { Operation } from './operation.ts';
-import type { Clock, Entropy, InboxItem, Observer, RunRecord, Stub, Timer } from './ports.ts';
+import type { Clock, Entropy, InboxItem, Observer, Timer } from './ports.ts';
 import { seededRandom } from './random.ts';
-import { type Completion, type Desk, drive, RESERVE_MS, type Task, type TaskState } from './task.ts';
+import { createRescue } from './rescue.ts';
+import { RunContext } from './run-context.ts';
+import type { Strays } from './strays.ts';
+import { type Completion, type Desk, drive, RESERVE_MS, type Task } from './task.ts';
 import { turn } from './turn.ts';
 import type { Workflow } from './workflow.ts';
 
 /** Un-journaled work between operations gets this long before the run is put down; doubled for each wake without progress. */
-export const GRACE_MS = 25;
+const GRACE_MS = 25;
 const GRACE_MAX_MS = 10_000;
 /** A run is written when it is this old, so that people can see it. */
-export const VISIBLE_MS = 2_000;
+const VISIBLE_MS = 2_000;
 const STALLED_LOG_MS = 10_000;
 /** So many wakes in a row without progress say that what an operation waits for is no accident. */
 const FRUITLESS_WAKES = 2;
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
 const MAX_ENTRIES = 10_000;
+const MAX_BYTES = 20 * 1024 * 1024;
 /** Made once: without a reason, each abort makes an exception with a stack of its own. */
 const CLOSED = new Error('the run has ended or was put down');
-const MAX_BYTES = 20 * 1024 * 1024;
-
-export type Ending =
-  | { type: 'finished' }
-  /** `wakeAt` absent: it waits for a person. */
-  | { type: 'parked'; wakeAt?: number }
-  /** Something came into the inbox while it was being put down: load it again. */
-  | { type: 'again' }
-  | { type: 'lost'; found: RunRecord | Stub | undefined }
-  /** Nothing could be written: the message must stay. */
-  | { type: 'handback'; error: ErrorData };
 
 export type ExecutionOptions = {
   workflow: Workflow;
@@ -61,48 +56,24 @@ export type ExecutionOptions = {
   slot: () => Promise<() => void>;
   /** Results of unsafe operations that came after the run was lost. */
   deliverLate: (item: Omit<InboxItem, 'at'>) => void;
-  /** Calls the operations' own code sees as this run's stray rejections. */
+  /** Watches for rejections that nobody handles. */
   strays?: Strays;
   /** Puts the run down after this many live deliveries: always-replay, for tests. */
   maxDeliveries?: number;
 };
 
-/** Rejections that nobody has handled yet, by the run they belong to. */
-export type Strays = { open(run: RunHandle): { first(): unknown; any(): boolean; close(): void } };
-
-/** What user code can reach of a run. A class, so that a heap search finds those that should be gone. */
-export class RunContext implements RunHandle {
-  readonly id: string;
-  readonly tenant: string;
-  readonly workflow: string;
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly issue: (operation: Operation) => Promise<string | undefined>;
-  readonly log: RunHandle['log'];
-  constructor(record: RunRecord, verbs: Pick<RunHandle, 'now' | 'random' | 'issue' | 'log'>) {
-    this.id = record.id;
-    this.tenant = record.tenant;
-    this.workflow = record.workflow;
-    this.now = verbs.now;
-    this.random = verbs.random;
-    this.issue = verbs.issue;
-    this.log = verbs.log;
-  }
-}
-
-type Waiting = Task & { deliver(entry: Delivered): void; label: string; site?: Error };
-
 export async function execute(options: ExecutionOptions): Promise<Ending> {
-  const { workflow, lineage, clock, observe } = options;
-  const record = lineage.record;
+  const { workflow, lineage, clock, observe, maxDeliveries = Number.POSITIVE_INFINITY } = options;
+  const { record } = lineage;
+  const about = { run: record.id, workflow: record.workflow };
   const began = clock.now();
   const history = readHistory(options.entries, options.inbox);
-  const hash = rollingHash();
-  const tasks = new Map<string, Waiting>();
+  const delivered = new Set(history.deliveries.map((entry) => entry.op));
+  const account = createAccounting();
+  const rescue = createRescue(options.deliverLate);
   const timers = new Set<Timer>();
   const abort = new AbortController();
   const ready: Completion[] = [];
-  let issueWaiters: Array<() => void> = [];
   let replaying = options.entries.length > 0;
   let replayDone = () => {};
   const replayed = new Promise<void>((done) => {
@@ -110,46 +81,25 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   });
   /** Verbs of a closed context are silent. */
   let closed = false;
-  let settled: { value: unknown } | { error: unknown } | undefined;
+  let settled: Settled | undefined;
+  let lost: LostLineage | undefined;
+  /** The pump is at work, or user code is at what it was just given. */
   let delivering = true;
-  let delivered = 0;
+  let liveDeliveries = 0;
   let observedAt = record.startedAt ?? began;
   let grace: Timer | undefined;
   let pumpWake = () => {};
-  let lost: LostLineage | undefined;
-  /** Tasks that something in this invocation will move on. */
-  let active = 0;
-  let sending = 0;
-  let unsafeSending = 0;
-  const waiting = new Set<Task>();
-  /** Results of unsafe operations, by their place in the journal: until they are durable, nobody else can know them. */
-  const precious: Array<{ index: number; completion: Completion }> = [];
-  const known = new Set(history.deliveries.map((entry) => entry.op));
   let decide: (ending: () => Promise<Ending>) => void = () => {};
   const decided = new Promise<() => Promise<Ending>>((done) => {
     decide = done;
   });
 
-  const flusher = createFlusher({
-    journal: options.entries,
-    lineage,
-    clock,
-    onFailure: failed,
-    onIdle: changed,
-  });
-
-  const issued: Issued = {
-    count: () => tasks.size,
-    hash: hash.value,
-    receiver: (op) => tasks.get(op),
-    describe: () => [...tasks.values()].map((task) => ({ op: task.id, label: task.label, ...siteOf(task.site) })),
-    changed: () => new Promise((done) => issueWaiters.push(done)),
-    settled: () => settled !== undefined,
-  };
-
-  const random = seededRandom(record.id);
-  const handle: RunHandle = new RunContext(record, { now: () => observedAt, random, issue, log });
+  const issued = createIssued(() => settled !== undefined);
+  const flusher = createFlusher({ journal: options.entries, lineage, clock, onFailure: failed, onIdle: changed });
+  const handle: RunHandle = new RunContext(record, { now: () => observedAt, random: seededRandom(record.id), issue, log });
   const strays = options.strays?.open(handle);
+  const endings = createEndings({ lineage, flusher, clock, observe, strays, onLost: lose });
+  const root: Scope = { path: '', ordinals: new Map() };
   const desk: Desk = {
     run: {
       id: record.id,
@@ -163,47 +113,36 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     services: options.services,
     signal: abort.signal,
     deadline: options.deadline,
+    slot: options.slot,
     leasedUntil: () => lineage.leasedUntil,
     closed: () => closed || settled !== undefined,
+    gone: () => closed,
     replayed: () => replayed,
-    append: (entry) => flusher.append(entry),
-    durable: () => flusher.durable(),
+    append: flusher.append,
+    durable: flusher.durable,
     neverFits: (ms) => (record.idleWakes ?? 0) >= FRUITLESS_WAKES && began + ms > options.deadline,
-    slot: options.slot,
-    at(time, fn) {
-      after(time - clock.now(), fn);
-    },
+    at: (time, fn) => after(time - clock.now(), fn),
+    late: rescue.late,
     complete(completion) {
       ready.push(completion);
       pumpWake();
     },
     diverged: (message) => diverge(new Divergence({ code: 'E_DIVERGED', name: 'HoldfastError', message })),
-    become,
+    become(task, state) {
+      account.become(task, state);
+      changed();
+    },
     sending(task, now) {
-      const by = now ? 1 : -1;
-      if (task.operation.effect !== 'safe') sending += by;
-      if (task.operation.effect === 'unsafe') unsafeSending += by;
+      account.sending(task, now);
       // A turn later: by then what was received stands in line for its delivery.
       if (!now) void turn().then(changed);
     },
-    attempted(task, attempt, verdict) {
-      observe({
-        type: 'call.attempt',
-        run: record.id,
-        workflow: record.workflow,
-        call: task.id,
-        operation: task.operation.label,
-        attempt,
-        outcome: verdict.type,
-        record: verdict.record ?? null,
-      });
+    attempted({ id, operation }, attempt, { type, record: told }) {
+      observe({ type: 'call.attempt', ...about, call: id, operation: operation.label, attempt, outcome: type, record: told ?? null });
     },
-    late,
-    gone: () => closed,
   };
 
-  observe({ type: options.entries.length > 0 ? 'run.resumed' : 'run.started', run: record.id, workflow: record.workflow });
-  const root: Scope = { path: '', ordinals: new Map() };
+  observe({ type: replaying ? 'run.resumed' : 'run.started', ...about });
   inRun(handle, root, () => {
     // An async wrapper, so that a function that throws at once rejects like any other.
     (async () => workflow.run(options.input))().then(
@@ -213,87 +152,75 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   });
   outsideRun(() => {
     void pump();
-    if (lineage.leasedUntil === 0) {
-      after(VISIBLE_MS, () => {
-        // Not what code has issued that may yet turn out to be another than the journal's.
-        void replayed.then(() => {
-          if (!closed && !settled && lineage.leasedUntil === 0) void flusher.durable();
-        });
-      });
-    }
+    // Only once the journal is consumed: until then code may turn out to have issued what is not the journal's.
+    if (lineage.leasedUntil === 0) after(VISIBLE_MS, () => void replayed.then(show));
     after(options.deadline - RESERVE_MS / 2 - began, timeIsUp);
   });
-
-  const end = await decided;
-  const ending = await end();
+  const ending = await (await decided)();
   strays?.close();
   return ending;
 
-  // ------------------------------------------------------------------ issuing
+  function show(): void {
+    if (!closed && !settled && lineage.leasedUntil === 0) void flusher.durable();
+  }
+
+  // -------------------------------------------------------------- what user code does
 
   function issue(operation: Operation): Promise<string | undefined> {
     if (closed || settled) return new Promise(() => {});
     grace?.cancel();
     grace = undefined;
     const { id, keyMaterial } = identify(operation, currentRun()?.scope ?? root, record.id);
-    hash.add(id);
     // What the journal already has is replayed, however much it is.
     if (!replaying && (flusher.length >= MAX_ENTRIES || flusher.totalBytes >= MAX_BYTES)) {
-      settle({
-        error: new HoldfastError(
-          'E_LIMIT_JOURNAL',
-          `the run has ${flusher.length} journal entries and about ${Math.round(flusher.totalBytes / 1024 / 1024)} MB, the limits are ${MAX_ENTRIES} and 20 MB: split the work into several runs`,
-        ),
-      });
+      settle({ error: tooLong(flusher.length, flusher.totalBytes) });
       return new Promise(() => {});
     }
-    let task: Waiting | undefined;
     const promise = new Promise<string | undefined>((resolve, reject) => {
-      task = {
-        id,
-        operation,
+      issued.add(id, {
         label: operation.label,
-        keyMaterial,
-        state: 'over',
         // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
-        ...(replaying && options.entries.length > 0 && !known.has(id) ? { site: new Error('issued') } : {}),
+        ...(replaying && !delivered.has(id) ? { site: new Error('issued') } : {}),
         deliver(entry) {
           const value = entry.value && 'text' in entry.value ? entry.value.text : undefined;
           if (entry.k === 'done') resolve(value);
           // In the run's context, so that a rejection nobody handles is attributed to it.
           else inRun(handle, root, () => reject(operation.revive?.(entry.error, value) ?? reviveError(entry.error)));
         },
-      };
+      });
     });
-    tasks.set(id, task!);
-    if (!known.has(id)) outsideRun(() => void drive(task!, desk));
-    wakeIssueWaiters();
+    if (!delivered.has(id)) {
+      const task: Task = { id, operation, keyMaterial, state: 'over' };
+      outsideRun(() => void drive(task, desk));
+    }
+    issued.notify();
     return promise;
-  }
-
-  function wakeIssueWaiters(): void {
-    const waiters = issueWaiters;
-    issueWaiters = [];
-    for (const waiter of waiters) waiter();
   }
 
   function log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: Json): void {
     if (closed || replaying) return;
-    observe({ type: 'log', run: record.id, workflow: record.workflow, level, message, ...(data === undefined ? {} : { data }) });
+    observe({ type: 'log', ...about, level, message, ...(data === undefined ? {} : { data }) });
   }
 
-  // ----------------------------------------------------------------- delivering
+  function settle(outcome: Settled): void {
+    if (closed || settled) return;
+    settled = outcome;
+    issued.notify();
+    changed();
+  }
+
+  // ------------------------------------------------------------------------ the pump
 
   async function pump(): Promise<void> {
     try {
       await turn();
       await replay({
         deliveries: history.deliveries,
-        begun: [...history.progress].flatMap(([op, { label }]) => (known.has(op) ? [] : [{ op, label: label ?? op }])),
+        begun: [...history.progress].flatMap(([op, { label }]) => (delivered.has(op) ? [] : [{ op, label: label ?? op }])),
         issued,
         clock,
         closed: () => closed,
-        onDelivered: (entry) => {
+        onDelivered(entry) {
           observedAt = Math.max(observedAt, entry.at);
         },
       });
@@ -321,39 +248,22 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       }
       if (flusher.bufferedBytes > BUFFER_BYTES) await flusher.durable();
       if (closed) return;
-      const { task } = completion;
-      const at = Math.max(clock.now(), observedAt);
-      const base = {
-        op: task.id,
-        at,
-        label: task.operation.label,
-        ...mark(issued),
-        ...(completion.attempts.length > 0 ? { attempts: completion.attempts } : {}),
-      };
-      const value = completion.value === undefined ? {} : { value: { text: completion.value } };
-      const entry: Delivered = completion.error
-        ? { k: 'fail', ...base, error: completion.error, ...value }
-        : { k: 'done', ...base, ...value };
-      if (completion.unknowable) precious.push({ index: flusher.length, completion });
+      observedAt = Math.max(clock.now(), observedAt);
+      const entry = toEntry(completion, observedAt, mark(issued));
+      if (completion.unknowable) rescue.keep(flusher.length, completion);
       flusher.append(entry);
-      observedAt = at;
-      tasks.get(task.id)?.deliver(entry);
-      delivered += 1;
-      if (completion.unknowable) flusher.soon(unsafeSending > 0);
+      issued.receiver(entry.op)?.deliver(entry);
+      liveDeliveries += 1;
+      if (completion.unknowable) flusher.soon(account.unsafeInFlight());
       await turn();
-      if (options.maxDeliveries !== undefined && delivered >= options.maxDeliveries && !settled && !effectsBusy()) suspendNow(clock.now());
+      // Never between a START and its sending.
+      if (liveDeliveries >= maxDeliveries && !settled && !account.effectsActive()) putDown(clock.now());
     }
   }
 
-  // ------------------------------------------------------------------- ending
+  // --------------------------------------------------------------------- when it is over
 
-  function settle(outcome: { value: unknown } | { error: unknown }): void {
-    if (closed || settled) return;
-    settled = outcome;
-    wakeIssueWaiters();
-    changed();
-  }
-
+  /** From here on the context is closed; what is written is decided once. */
   function over(ending: () => Promise<Ending>): void {
     if (closed) return;
     closed = true;
@@ -361,195 +271,93 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     for (const timer of timers) timer.cancel();
     timers.clear();
     abort.abort(CLOSED);
-    wakeIssueWaiters();
+    issued.notify();
     decide(ending);
-  }
-
-  function become(task: Task, state: TaskState): void {
-    if (isActive(task.state)) active -= 1;
-    if (isActive(state)) active += 1;
-    task.state = state;
-    if (state === 'parked' || state === 'blocked') waiting.add(task);
-    else waiting.delete(task);
-    changed();
   }
 
   /** Looked at whenever something changed: is there anything left to wait for in this invocation? */
   function changed(): void {
     if (closed || lost) return;
     if (settled) {
-      if (sending === 0 && !replaying && !delivering && ready.length === 0) over(finish);
+      const outcome = settled;
+      if (!account.effectsInFlight() && !replaying && !delivering && ready.length === 0) over(() => endings.finish(outcome));
       return;
     }
     if (grace || !quiescent()) return;
-    const wait = Math.min(GRACE_MAX_MS, GRACE_MS * 2 ** Math.min(20, record.idleWakes ?? 0));
-    grace = clock.timer(wait, () => {
+    grace = clock.timer(Math.min(GRACE_MAX_MS, GRACE_MS * 2 ** Math.min(20, record.idleWakes ?? 0)), () => {
       grace = undefined;
       if (closed || settled || !quiescent()) return;
-      if (waiting.size > 0) return suspend();
+      if (account.waits()) return suspend();
       after(STALLED_LOG_MS, () => {
-        if (!settled && quiescent()) observe({ type: 'run.stalled', run: record.id, workflow: record.workflow, awaiting: labels() });
+        if (!settled && quiescent()) observe({ type: 'run.stalled', ...about, awaiting: issued.latest() });
       });
     });
   }
 
   function quiescent(): boolean {
-    return !replaying && !delivering && ready.length === 0 && active === 0 && !flusher.busy;
-  }
-
-  function effectsBusy(): boolean {
-    return [...tasks.values()].some((task) => task.state === 'busy' && task.operation.effect !== 'safe');
+    return !replaying && !delivering && ready.length === 0 && !account.active() && !flusher.busy;
   }
 
   function suspend(): void {
-    const blocked = [...waiting];
-    const times = blocked.flatMap((task) => (task.wakeAt === undefined ? [] : [task.wakeAt]));
-    if (times.length > 0) {
-      suspendNow(Math.min(...times));
-      return;
-    }
-    const reason = blocked.find((task) => task.pause)?.pause ?? { code: 'E_INTERNAL', message: 'paused without a reason' };
-    over(() => park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason, idleWakes: 0 }));
+    const wakeAt = account.wakeAt();
+    if (wakeAt === undefined) pause(account.pause());
+    else putDown(wakeAt);
   }
 
-  function suspendNow(wakeAt: number): void {
-    const progress = delivered > 0 || (!replaying && flusher.length > options.entries.length);
+  function putDown(wakeAt: number): void {
+    const progress = liveDeliveries > 0 || (!replaying && flusher.length > options.entries.length);
     const idleWakes = progress ? 0 : (record.idleWakes ?? 0) + 1;
-    over(() => park({ status: 'waiting', wakeAt, due: wakeAt + DUE_MARGIN_MS, idleWakes }));
+    over(() => endings.park({ status: 'waiting', wakeAt, due: wakeAt + DUE_MARGIN_MS, idleWakes }, buffered()));
   }
 
-  async function park(how: Parameters<Lineage['park']>[1]): Promise<Ending> {
-    return written(async () => {
-      const result = await lineage.park(replaying ? [] : flusher.buffered(), how);
-      if (result === 'inbox') return { type: 'again' };
-      if (how.status === 'paused') observe({ type: 'run.paused', run: record.id, workflow: record.workflow, reason: how.reason! });
-      else
-        observe({
-          type: 'run.parked',
-          run: record.id,
-          workflow: record.workflow,
-          ...(how.wakeAt === undefined ? {} : { wakeAt: how.wakeAt }),
-        });
-      return { type: 'parked', ...(how.wakeAt === undefined ? {} : { wakeAt: how.wakeAt }) };
+  function pause(reason: Parameters<typeof endings.fail>[0]): void {
+    over(async () => {
+      await unsafeReturned();
+      return endings.park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason, idleWakes: 0 }, buffered());
     });
   }
 
-  async function finish(): Promise<Ending> {
-    // A turn, so that a rejection of this very turn has been seen.
-    await turn();
-    let outcome: { value: string } | { error: ErrorData };
-    if ('error' in settled!) outcome = { error: toErrorData(settled.error) };
-    else if (strays?.any()) {
-      const stray = toErrorData(strays.first());
-      outcome = { error: { ...stray, message: `a rejected promise was never handled: ${stray.message}` } };
-    } else {
-      try {
-        outcome = { value: encodeJson(settled!.value, `the result of workflow ${workflow.name}`) ?? 'null' };
-      } catch (error) {
-        outcome = { error: toErrorData(error) };
-      }
-    }
-    return finishWith(outcome);
+  /** What diverging code did is none of the journal's. */
+  function buffered(): readonly Entry[] {
+    return replaying ? [] : flusher.buffered();
   }
 
-  async function finishWith(outcome: { value: string } | { error: ErrorData }): Promise<Ending> {
-    const status = 'value' in outcome ? 'succeeded' : 'failed';
-    return written(async () => {
-      const result = await lineage.finish(flusher.buffered(), { status, outcome });
-      if (result === 'inbox') return { type: 'again' };
-      observe({
-        type: 'run.ended',
-        run: record.id,
-        workflow: record.workflow,
-        status,
-        ms: clock.now() - record.createdAt,
-        ...('error' in outcome ? { error: outcome.error } : {}),
-      });
-      return { type: 'finished' };
-    });
-  }
-
-  async function written(write: () => Promise<Ending>): Promise<Ending> {
-    await flusher.stop();
-    if (flusher.failure !== undefined && !lost) return { type: 'handback', error: toErrorData(flusher.failure, 'E_INTERNAL') };
-    try {
-      return lost ? { type: 'lost', found: lost.found } : await write();
-    } catch (error) {
-      if (!(error instanceof LostLineage)) return { type: 'handback', error: toErrorData(error, 'E_INTERNAL') };
-      salvage();
-      observe({ type: 'run.lost', run: record.id, workflow: record.workflow, why: error.message });
-      return { type: 'lost', found: error.found };
-    }
+  function diverge({ data }: Divergence): void {
+    if (workflow.onDivergence === 'fail') over(() => endings.fail(data));
+    else pause(data);
   }
 
   function failed(error: unknown): void {
-    if (!(error instanceof LostLineage)) {
-      over(async () => ({ type: 'handback', error: toErrorData(error, 'E_INTERNAL') }));
-      return;
-    }
+    if (error instanceof LostLineage) {
+      lose(error);
+      over(async () => {
+        await unsafeReturned();
+        return { type: 'lost', found: error.found };
+      });
+    } else over(async () => ({ type: 'handback', error: toErrorData(error, 'E_INTERNAL') }));
+  }
+
+  function lose(error: LostLineage): void {
+    if (lost) return;
     lost = error;
-    observe({ type: 'run.lost', run: record.id, workflow: record.workflow, why: error.message });
-    salvage();
-    over(async () => {
-      await unsafeReturned();
-      return { type: 'lost', found: error.found };
-    });
+    observe({ type: 'run.lost', ...about, why: error.message });
+    rescue.salvage(lineage.durable, ready);
   }
 
   /** What is being sent cannot be called back; its result goes to the inbox of whoever owns the run now. */
   async function unsafeReturned(): Promise<void> {
-    while (unsafeSending > 0 && clock.now() < options.deadline - RESERVE_MS) {
+    while (account.unsafeInFlight() && clock.now() < options.deadline - RESERVE_MS) {
       await new Promise<void>((done) => clock.timer(20, done));
     }
   }
 
-  /** What was received and could not be made durable goes the same way. */
-  function salvage(): void {
-    const undelivered = ready.filter((completion) => completion.unknowable);
-    const undurable = precious.filter(({ index }) => index >= lineage.durable).map(({ completion }) => completion);
-    for (const { task, value, error, attempt, attempts } of [...undurable, ...undelivered]) {
-      const record = attempts.at(-1);
-      late(task, {
-        attempt,
-        ...(value === undefined ? {} : { value }),
-        ...(error === undefined ? {} : { error }),
-        ...(record === undefined ? {} : { record }),
-      });
-    }
-  }
-
-  function late(task: Task, result: Late): void {
-    options.deliverLate({
-      key: `${LATE_RESULT}:${task.id}:${result.attempt}`,
-      kind: LATE_RESULT,
-      data: { op: task.id, ...result } as unknown as Json,
-    });
-  }
-
-  function diverge(error: Divergence): void {
-    if (workflow.onDivergence === 'fail') over(() => finishWith({ error: error.data }));
-    else
-      over(async () => {
-        await unsafeReturned();
-        return park({ status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason: error.data, idleWakes: 0 });
-      });
-  }
-
   function timeIsUp(): void {
-    if (settled) over(finish);
-    else if (!quiescent()) suspendNow(clock.now());
-    else if (waiting.size > 0) suspend();
-    else {
-      const error = new HoldfastError(
-        'E_STALLED',
-        `the workflow waits for something that is not a durable operation and that has not come in this invocation; put it into step(). Operations so far: ${labels().join(', ') || 'none'}`,
-      );
-      over(() => finishWith({ error: toErrorData(error) }));
-    }
-  }
-
-  function labels(): string[] {
-    return [...tasks.values()].slice(-10).map((task) => task.label);
+    if (settled) {
+      const outcome = settled;
+      over(() => endings.finish(outcome));
+    } else if (!quiescent()) putDown(clock.now());
+    else if (account.waits()) suspend();
+    else over(() => endings.fail(toErrorData(stalled(issued.latest()))));
   }
 
   function after(ms: number, fn: () => void): void {
@@ -561,18 +369,29 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 }
 
-function isActive(state: TaskState): boolean {
-  return state === 'busy' || state === 'barrier';
+function toEntry(completion: Completion, at: number, where: ReturnType<typeof mark>): Delivered {
+  const { task, attempts, value, error } = completion;
+  const base = {
+    op: task.id,
+    at,
+    label: task.operation.label,
+    ...where,
+    ...(attempts.length > 0 ? { attempts } : {}),
+    ...(value === undefined ? {} : { value: { text: value } }),
+  };
+  return error ? { k: 'fail', ...base, error } : { k: 'done', ...base };
 }
 
-/** The library's own files, and what has no file. */
-const OWN_FRAME = /\/(src|dist)\/(engine|http)\/|\(<anonymous>\)|node:/;
+function tooLong(entries: number, bytes: number): HoldfastError {
+  return new HoldfastError(
+    'E_LIMIT_JOURNAL',
+    `the run has ${entries} journal entries and about ${Math.round(bytes / 1024 / 1024)} MB, the limits are ${MAX_ENTRIES} and 20 MB: split the work into several runs`,
+  );
+}
 
-/** The line of user code that issued an operation. */
-function siteOf(error: Error | undefined): { site?: string } {
-  const line = error?.stack
-    ?.split('\n')
-    .slice(1)
-    .find((frame) => !OWN_FRAME.test(frame));
-  return line === undefined ? {} : { site: line.trim().replace(/^at /, '') };
+function stalled(latest: readonly string[]): HoldfastError {
+  return new HoldfastError(
+    'E_STALLED',
+    `the workflow waits for something that is not a durable operation and that has not come in this invocation; put it into step(). Operations so far: ${latest.join(', ') || 'none'}`,
+  );
 }

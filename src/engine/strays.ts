@@ -3,7 +3,11 @@
  * other runs are in, and what belongs to no run goes to whoever listened before.
  */
 import { attributedRun, type RunHandle } from './context.ts';
-import type { Strays } from './execution.ts';
+
+/** What is known of one run's rejections that nobody has handled yet. */
+export type Stray = { first(): unknown; any(): boolean; close(): void };
+
+export type Strays = { open(run: RunHandle): Stray };
 
 export function watchStrays(unattributed: (reason: unknown) => void): Strays & { close(): void } {
   const open = new Map<RunHandle, Map<Promise<unknown>, unknown>>();

@@ -4,14 +4,16 @@
  */
 import { keepDeadLetter } from './dead-letters.ts';
 import { dispatch, MAX_DELAY_MS, type Message } from './dispatch.ts';
+import type { Ending } from './ending.ts';
 import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
-import { type Ending, execute, PAUSED_DUE_MS, type Strays } from './execution.ts';
+import { execute, PAUSED_DUE_MS } from './execution.ts';
 import { decodeEntries, type Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { type Lineage, LostLineage, openLineage } from './lineage.ts';
 import { resolve, resolveEntries } from './payloads.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, RunStore, Stub, WakeQueue } from './ports.ts';
 import { newRecord, parseInput, parseStartMessage, prepareStart } from './start.ts';
+import type { Strays } from './strays.ts';
 import type { Registry } from './workflow.ts';
 
 /** The lease outlives the invocation by this much. */

@@ -2,7 +2,7 @@
 import { queryObjects } from 'node:v8';
 import { systemClock } from '../../../src/aws/clock.ts';
 import { systemEntropy } from '../../../src/aws/entropy.ts';
-import { RunContext } from '../../../src/engine/execution.ts';
+import { RunContext } from '../../../src/engine/run-context.ts';
 import { watchStrays } from '../../../src/engine/strays.ts';
 import { createWorker } from '../../../src/engine/worker.ts';
 import { registry } from '../../../src/engine/workflow.ts';
