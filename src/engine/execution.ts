@@ -49,6 +49,8 @@ export type ExecutionOptions = {
   inbox: readonly InboxItem[];
   /** When the invocation ends, ms since the epoch. */
   deadline: number;
+  /** How many milliseconds the invocation had at its beginning, which may lie before this run's. Default: enough for anything. */
+  lasts?: number;
   clock: Clock;
   entropy: Entropy;
   observe: Observer;
@@ -120,7 +122,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     replayed: () => replayed,
     append: flusher.append,
     durable: flusher.durable,
-    neverFits: (ms) => (record.idleWakes ?? 0) >= FRUITLESS_WAKES && began + ms > options.deadline,
+    neverFits: (ms) => (record.idleWakes ?? 0) >= FRUITLESS_WAKES && ms > (options.lasts ?? Number.POSITIVE_INFINITY),
     at: (time, fn) => after(time - clock.now(), fn),
     late: rescue.late,
     complete(completion) {

@@ -126,13 +126,14 @@ export function openLineage(options: {
 
   /** A first write does not know the counter of a stub that came meanwhile: it takes what is there and goes on. */
   async function writeWorking(next: RunRecord): Promise<void> {
-    if (await write(next, true)) return;
-    const found = (await store.load([record.id])).get(record.id);
-    if (found && !('stub' in found)) throw new LostLineage(found);
-    const { inbox } = next;
-    if (!(await write({ ...next, inbox: found?.inbox ?? 0 }, true))) throw new LostLineage(found);
+    let { inbox } = next;
+    while (!(await write({ ...next, inbox }, true))) {
+      const found = (await store.load([record.id])).get(record.id);
+      if (found && !('stub' in found)) throw new LostLineage(found);
+      inbox = found?.inbox ?? 0;
+    }
     // What came meanwhile has not been read: parking and finishing must still notice it.
-    record = { ...record, inbox };
+    record = { ...record, inbox: next.inbox };
   }
 
   async function slim(next: RunRecord): Promise<RunRecord> {

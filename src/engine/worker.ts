@@ -53,6 +53,9 @@ export type Worker = {
   handle(messages: readonly Received[], batch: Batch): Promise<Received[]>;
 };
 
+/** `lasts`: how many milliseconds it had at its beginning. */
+type Invocation = Batch & { lasts: number };
+
 type Job = { received: Received[]; message: Message; id: string };
 
 export function createWorker(ports: WorkerPorts): Worker {
@@ -60,7 +63,8 @@ export function createWorker(ports: WorkerPorts): Worker {
   const slot = semaphore(ports.maxInFlight ?? 200);
 
   return {
-    async handle(messages, batch) {
+    async handle(messages, given) {
+      const batch: Invocation = { ...given, lasts: given.deadline - clock.now() };
       const kept = new Set(messages);
       const done = async (received: readonly Received[]) => {
         for (const one of received) {
@@ -161,7 +165,7 @@ export function createWorker(ports: WorkerPorts): Worker {
   async function work(
     job: Job,
     found: RunRecord | Stub | undefined,
-    batch: Batch,
+    batch: Invocation,
     done: (received: readonly Received[]) => Promise<void>,
   ): Promise<void> {
     for (let round = 0; ; round++) {
@@ -213,7 +217,10 @@ export function createWorker(ports: WorkerPorts): Worker {
     }
   }
 
-  async function workOn(what: { do: 'begin' | 'takeOver'; suspect: boolean } & Parameters<typeof open>[0], batch: Batch): Promise<Ending> {
+  async function workOn(
+    what: { do: 'begin' | 'takeOver'; suspect: boolean } & Parameters<typeof open>[0],
+    batch: Invocation,
+  ): Promise<Ending> {
     const { lineage, entries, inbox } = await open(what, batch);
     const { record } = lineage;
     /** What must be in the inbox before this invocation may end. */
@@ -242,6 +249,7 @@ export function createWorker(ports: WorkerPorts): Worker {
         entries,
         inbox,
         deadline: batch.deadline,
+        lasts: batch.lasts,
         clock,
         entropy: ports.entropy,
         observe,
@@ -264,7 +272,7 @@ export function createWorker(ports: WorkerPorts): Worker {
 
   async function open(
     what: { do: 'begin'; start: Parameters<typeof newRecord>[0]; inbox: number } | { do: 'takeOver'; record: RunRecord },
-    batch: Batch,
+    batch: Invocation,
   ): Promise<{ lineage: Lineage; entries: Entry[]; inbox: InboxItem[] }> {
     const exists = what.do === 'takeOver';
     const record: RunRecord = exists
@@ -281,7 +289,8 @@ export function createWorker(ports: WorkerPorts): Worker {
     const lineage = openLineage({
       record,
       exists,
-      entries,
+      // As they are stored: what lies in the payload store stays there when they are written again.
+      entries: stored,
       ports: { store, payloads: ports.payloads, clock, entropy: ports.entropy, observe },
       owner: batch.owner,
       leaseUntil: batch.deadline + LEASE_AFTER_DEADLINE_MS,
@@ -305,7 +314,7 @@ export function createWorker(ports: WorkerPorts): Worker {
     return true;
   }
 
-  async function failCrashed(record: RunRecord, batch: Batch): Promise<void> {
+  async function failCrashed(record: RunRecord, batch: Invocation): Promise<void> {
     const { lineage, entries } = await open({ do: 'takeOver', record }, batch);
     if (await finishJournaledEnd(lineage, entries)) return;
     const error: ErrorData = {

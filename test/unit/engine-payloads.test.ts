@@ -34,6 +34,19 @@ describe('a value', () => {
     },
   );
 
+  test('stays in the store when the journal around it is written again', async () => {
+    const rig = rigOf(async (r) => {
+      await r.call('read', 'safe', { answer: () => done(noise(100_000)) });
+      await sleep('1h');
+      await r.call('post', 'keyed');
+      await sleep('1h');
+    });
+    await rig.runToEnd('w');
+    expect(rig.record('w').spilled).toBe(false);
+    expect(rig.record('w').journal?.length).toBeLessThan(4_000);
+    expect(rig.journal('w')[0]).toMatchObject({ value: { bytes: 100_002 } });
+  });
+
   test('that compresses well stays in the journal', async () => {
     const rig = rigOf(async (r) => {
       await r.call('read', 'safe', { answer: () => done('x'.repeat(1_000_000)) });

@@ -173,6 +173,8 @@ export function createRig(options: RigOptions) {
       }
       if (options.realMs) await new Promise((next) => setTimeout(next, options.realMs));
       if (over()) return;
+      // Real work may have come to its end meanwhile, and the pump be at it.
+      if (process.getActiveResourcesInfo().filter((kind) => kind === 'Immediate').length >= settling) continue;
       const next = clock.nextTimer();
       if (next === undefined || next > until) return;
       clock.runNext();
@@ -203,7 +205,7 @@ export function createRig(options: RigOptions) {
     const worker = how.worker ?? createWorker(ports());
     void outsideRun(() =>
       worker.handle(messages, {
-        deadline: clock.now() + (how.ms ?? 180_000),
+        deadline: clock.now() + skew.ms + (how.ms ?? 180_000),
         owner: how.owner ?? `owner-${serial++}`,
         done: (one) => {
           invocation.done.push(one);
