@@ -10,6 +10,8 @@ export type Progress = {
   sent: number;
   firstSentAt?: number;
   body?: string;
+  /** Hash of what the idempotency key was made of. */
+  key?: string;
   /** A sending is recorded after which nothing was: the worker died, or is still at it. */
   open: boolean;
   /** Nobody knows whether the last sending happened. */
@@ -57,6 +59,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         known.sent = entry.n;
         known.firstSentAt ??= entry.at;
         if (entry.body !== undefined) known.body ??= entry.body;
+        if (entry.key !== undefined) known.key ??= entry.key;
         known.open = true;
         delete known.unknown;
         break;
@@ -77,6 +80,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         delete known.unknown;
         delete known.firstSentAt;
         delete known.body;
+        delete known.key;
         break;
     }
   }

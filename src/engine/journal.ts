@@ -18,7 +18,7 @@ export type IssueMark = {
 
 export type Entry =
   /** About to be sent, durable before it is. `n` counts sendings; unsafe operations have one for each. */
-  | { k: 'start'; op: string; at: number; label: string; effect: Effect; n: number; body?: string }
+  | { k: 'start'; op: string; at: number; label: string; effect: Effect; n: number; body?: string; key?: string }
   /** Not now: parked until `next`. `attempts` are the records since the last entry of this operation. */
   | {
       k: 'retry';

@@ -74,7 +74,7 @@ export type Verdict =
   | { type: 'again'; at: number; counts: 'attempt' | 'throttle' | 'nothing'; error: ErrorData; record?: Json }
   /** Sent, and nobody knows. Only for `unsafe`, or `keyed` past its `keyTtl`. */
   | { type: 'unknown'; error: ErrorData; record?: Json }
-  /** From `unknown()` alone: it did not happen; send it as new. */
-  | { type: 'resend'; record?: Json }
+  /** From `unknown()` alone: it did not happen; send it as new, not before `at` (ms since the epoch). Uses up an attempt. */
+  | { type: 'resend'; at?: number; record?: Json }
   /** A person must act (a secret is missing, an unknown must be settled); tried again when the run is resumed. */
   | { type: 'pause'; error: ErrorData; record?: Json };

@@ -27,6 +27,7 @@ export type Start = {
 
 const TENANT = /^[\w.:@-]{1,64}$/;
 const KEY_MAX = 255;
+const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
 /** `run_` + 128 bits over the length-prefixed parts, so that no two triples collide by concatenation. */
 export function runId(tenant: string, workflow: string, key: string): string {
@@ -95,7 +96,8 @@ export function parseStartMessage(body: string): StartRequest {
   if (message.input !== undefined) request.input = message.input;
   for (const field of ['idempotencyKey', 'tenant', 'traceparent'] as const) {
     const value = text(field);
-    if (value !== undefined) request[field] = value;
+    // A malformed traceparent is ignored, as W3C Trace Context, section 3.2, has it.
+    if (value !== undefined && (field !== 'traceparent' || TRACEPARENT.test(value))) request[field] = value;
   }
   return request;
 }

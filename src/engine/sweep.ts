@@ -24,6 +24,8 @@ export async function sweep(
   { perShard = 1_000, until = Number.POSITIVE_INFINITY }: { perShard?: number; until?: number } = {},
 ): Promise<Swept> {
   const hints = await store.due(clock.now() + LOOK_AHEAD_MS, perShard);
+  /** Told at the end, when everything else has been moved. */
+  let refused: unknown;
   const swept: Swept = { looked: 0, woken: 0, left: false };
   for (let from = 0; from < hints.length; from += BATCH) {
     if (clock.now() >= until) return { ...swept, left: true };
@@ -34,16 +36,31 @@ export async function sweep(
     const toWake = steps.flatMap(({ run, step }) =>
       step.wake ? [{ run: run.id, tenant: run.tenant, ...traceOf(run), ...step.wake }] : [],
     );
-    if (toWake.length > 0) await wakes.wake(toWake);
+    const { woken, failure } = await wakeAll(wakes, toWake);
+    refused ??= failure;
     await Promise.all(
       steps.map(async ({ run, step }) => {
         if (run.due !== undefined && step.due !== undefined) await store.pushDue(run.id, run.due, step.due);
       }),
     );
     swept.looked += steps.length;
-    swept.woken += toWake.length;
+    swept.woken += woken;
   }
+  if (refused !== undefined) throw refused;
   return swept;
+}
+
+/** One message that the queue refuses must not keep the others from moving; its run comes up again at its next `due`. */
+async function wakeAll(wakes: WakeQueue, messages: Parameters<WakeQueue['wake']>[0]): Promise<{ woken: number; failure?: unknown }> {
+  if (messages.length === 0) return { woken: 0 };
+  try {
+    await wakes.wake(messages);
+    return { woken: messages.length };
+  } catch {
+    const sent = await Promise.allSettled(messages.map((message) => wakes.wake([message])));
+    const failed = sent.find((one) => one.status === 'rejected');
+    return { woken: sent.filter(({ status }) => status === 'fulfilled').length, ...(failed ? { failure: failed.reason } : {}) };
+  }
 }
 
 /** Pure: wake it now, wake it at its time, or leave it; and when to look again. */

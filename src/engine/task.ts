@@ -2,6 +2,7 @@
  * One issued operation on its way to a result: waits for its time, makes its START durable, attempts, and acts on the verdict.
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
+import { createHash } from 'node:crypto';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { History, Late } from './history.ts';
@@ -101,8 +102,16 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     desk.diverged(`${operation.label}: its body is not the one that was sent before`);
     return;
   }
+  const keyHash = operation.effect === 'keyed' ? hashOf(task.keyMaterial) : undefined;
+  if (known?.key !== undefined && known.key !== keyHash) {
+    desk.diverged(
+      `${operation.label}: it was issued in another order than before, and would go out with another operation's idempotency key`,
+    );
+    return;
+  }
   const late = desk.history.late.get(task.id);
-  if (late && (open || unknown)) {
+  // That of an earlier sending says nothing of a later one.
+  if (late && late.attempt >= attempt && (open || unknown)) {
     finish({
       task,
       ...(late.value === undefined ? {} : { value: late.value }),
@@ -175,7 +184,9 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         });
         attempts = [];
         unknown = undefined;
-        next = 0;
+        next = verdict.at ?? 0;
+        journaled = false;
+        quickRetries += 1;
         firstSentAt = undefined;
         break;
       case 'unknown':
@@ -282,6 +293,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         effect: operation.effect,
         n: sent,
         ...(operation.bodyHash === undefined ? {} : { body: operation.bodyHash }),
+        ...(keyHash === undefined ? {} : { key: keyHash }),
       });
     }
     await desk.durable();
@@ -339,6 +351,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       message: `${operation.label}: it was first sent longer ago than the API keeps its idempotency key; it is not sent again by itself`,
     };
   }
+}
+
+/** Enough to see that it is another. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 10);
 }
 
 function outcomeOf(verdict: Extract<Verdict, { type: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {

@@ -241,8 +241,7 @@ export function createWorker(ports: WorkerPorts): Worker {
       } catch (error) {
         return pause(lineage, toErrorData(error, 'E_INPUT_INVALID'));
       }
-      const late: Array<Promise<void>> = [];
-      const ending = await execute({
+      return await execute({
         workflow,
         input,
         lineage,
@@ -259,9 +258,6 @@ export function createWorker(ports: WorkerPorts): Worker {
         ...(ports.strays === undefined ? {} : { strays: ports.strays }),
         ...(ports.maxDeliveries === undefined ? {} : { maxDeliveries: ports.maxDeliveries }),
       });
-      // The process may be frozen as soon as the invocation ends.
-      await Promise.all(late);
-      return ending;
     } catch (error) {
       if (error instanceof LostLineage) return { type: 'lost', found: error.found };
       return { type: 'handback', error: toErrorData(error, 'E_INTERNAL') };
@@ -341,7 +337,8 @@ export function createWorker(ports: WorkerPorts): Worker {
 async function parse(received: Received, registry: Registry): Promise<Message> {
   if (received.queue === 'wake') {
     const body = JSON.parse(received.body) as { run?: unknown };
-    if (typeof body.run !== 'string')
+    // Also keeps a text that no key may be out of the read that the whole batch shares.
+    if (typeof body.run !== 'string' || !/^run_\w{1,64}$/.test(body.run))
       throw new HoldfastError('E_MESSAGE_MALFORMED', 'a wake message must be { "run": "run_…" }', { detail: { pointer: '/run' } });
     return { kind: 'wake', run: body.run };
   }

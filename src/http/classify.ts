@@ -122,6 +122,8 @@ function answered(status: number, effect: Effect, facts: Facts): Decision {
 
 /** The server's own word overrides the status rows; it makes no wait shorter, and no unknown known. */
 function serversWord(decision: Decision, shouldRetry: boolean | undefined): Decision {
+  // What may have happened is not made to have not happened: APIs mean the header for requests that carry a key.
+  if (decision.act === 'unknown') return decision;
   const again = decision.act === 'retry' || decision.act === 'wait' || decision.act === 'refresh';
   if (shouldRetry === true && !again) return row('should-retry: true', 'transient', 'retry', decision.breaker);
   if (shouldRetry === false && again) return row('should-retry: false', 'permanent', 'fail', decision.breaker);

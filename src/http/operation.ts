@@ -41,18 +41,22 @@ export function callOperation(call: Call): Operation {
 
 async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Verdict> {
   const http = runtimeOf(env.services);
+  const began = env.clock.now();
+  /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
+  const left = () => call.settings.limits.total - (env.clock.now() - began);
   let prepared: Prepared;
   try {
-    prepared = await prepare(call, http, env);
+    prepared = await inTime(prepare(call, http, env), call, env);
   } catch (error) {
     return unprepared(call, env, error);
   }
-  const began = env.clock.now();
   let fresh = call.effect === 'unsafe' || memory.fresh;
   let refreshable = call.core.auth !== undefined;
   let resent = false;
   for (;;) {
-    const event = await send(call, http, prepared, env, { fresh, spent: env.clock.now() - began });
+    // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
+    if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
+    const event = await send(call, http, prepared, env, { fresh, left: left() });
     // A stale socket is nobody's failure: once, on another, free of charge.
     if (event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused && call.effect !== 'unsafe' && !resent) {
       resent = true;
@@ -64,7 +68,7 @@ async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Ver
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
-      const renewed = await prepare(call, http, env, true).catch(() => undefined);
+      const renewed = await inTime(prepare(call, http, env, true), call, env).catch(() => undefined);
       if (renewed && renewed.credential !== prepared.credential) {
         prepared = renewed;
         continue;
@@ -75,12 +79,29 @@ async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Ver
   }
 }
 
+class PreparedTooLate extends Error {
+  override readonly name = 'PreparedTooLate';
+}
+
+/** What takes longer is given up: it must not be sent afterwards. */
+async function inTime<T>(work: Promise<T>, call: Call, env: AttemptEnv): Promise<T> {
+  let timer: { cancel(): void } | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = env.clock.timer(call.settings.limits.total, () => reject(new PreparedTooLate()));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer?.cancel();
+  }
+}
+
 function send(
   call: Call,
   http: HttpRuntime,
   prepared: Prepared,
   env: AttemptEnv,
-  now: { fresh: boolean; spent: number },
+  now: { fresh: boolean; left: number },
 ): Promise<WireEvent> {
   const { core, settings } = call;
   const { limits } = settings;
@@ -92,8 +113,8 @@ function send(
     path: prepared.path,
     headers: prepared.headers,
     body: call.body,
-    // A second sending within the attempt has what the first left: an attempt never outlives its total.
-    limits: now.spent === 0 ? limits : { ...limits, total: Math.max(1, limits.total - now.spent) },
+    // What preparing, and a first sending, have left: an attempt never outlives its total.
+    limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     fresh: now.fresh,
     signal: env.signal,
   });

@@ -3,6 +3,8 @@ import { CallError } from './errors.ts';
 import type { Arrays, Query, QueryValue } from './options.ts';
 
 const PLAIN = /^[!-~]*$/;
+/** Space and control characters. */
+const BLANK = /[^!-\uffff]/g;
 const DOT_SEGMENT = /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i;
 
 /** A path with its query, beginning with `/`, in ASCII. Throws `E_REQUEST_INVALID`. */
@@ -14,12 +16,14 @@ export function requestPath(path: string, query: Query | undefined, arrays: Arra
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return invalid("must be relative to the connection's baseUrl, not a URL");
   if (path.includes('#')) return invalid('contains "#", which is never sent: write values into it with encodeURIComponent()');
   const [before = ''] = path.split('?', 1);
-  if (DOT_SEGMENT.test(before)) return invalid('contains "." or ".." as a segment: write values into it with encodeURIComponent()');
+  // URL parsers drop what is below "!" from the ends, and look for dots only then.
+  if (DOT_SEGMENT.test(before.replace(BLANK, '')))
+    return invalid('contains "." or ".." as a segment: write values into it with encodeURIComponent()');
   if (path.includes('\\')) return invalid('contains "\\": write values into it with encodeURIComponent()');
   const rooted = path.startsWith('/') ? path : `/${path}`;
   let encoded = rooted;
   if (!PLAIN.test(rooted)) {
-    const url = new URL(`http://h${rooted.replace(/[\t\r\n]/g, (char) => encodeURIComponent(char))}`);
+    const url = new URL(`http://h${rooted.replace(BLANK, (char) => encodeURIComponent(char))}`);
     encoded = url.pathname + url.search;
   }
   const text = query === undefined ? '' : queryText(query, arrays);

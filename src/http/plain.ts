@@ -57,8 +57,11 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
       case 'pause':
         throw revive(verdict.error);
       case 'resend':
+        attempt += 1;
+        quickRetries += 1;
         unknown = undefined;
         firstSentAt = undefined;
+        if (verdict.at !== undefined) await until(verdict.at, clock, signal);
         break;
       case 'unknown':
         unknown = verdict.error;

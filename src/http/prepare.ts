@@ -45,7 +45,16 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
     );
   }
   headers[auth.header] = credential;
-  return { origin, path, headers, credential, secrets };
+  return { origin, path, headers, credential, secrets: spellings([...secrets, credential.replace(/^(?:Bearer|Basic) /, '')]) };
+}
+
+/** As an API may echo them: plain, inside JSON, inside a URL. The longest first, since one may contain another. */
+function spellings(secrets: readonly string[]): readonly string[] {
+  const all = secrets.flatMap((secret) => {
+    const inJson = JSON.stringify(secret).slice(1, -1);
+    return [secret, inJson, inJson.replaceAll('/', '\\/'), encodeURIComponent(secret)];
+  });
+  return [...new Set(all)].sort((a, b) => b.length - a.length);
 }
 
 /** The same over attempts, crashes and redrives; nobody who does not have the deployment's key can make it. */

@@ -66,7 +66,10 @@ export async function settleUnknown(call: UnknownCall, env: AttemptEnv): Promise
   const { onUnknown, error } = call;
   if (onUnknown === 'pause') return { type: 'pause', error };
   if (onUnknown === 'throw') return { type: 'fail', error };
-  if (onUnknown === 'retry') return { type: 'resend', record: { row: 'unknown: retry' } };
+  if (onUnknown === 'retry') {
+    if (env.attempt >= call.attempts) return { type: 'fail', error };
+    return { type: 'resend', at: later(env), record: { row: 'unknown: retry' } };
+  }
   let answer: Reconciliation;
   try {
     const sent = await call.sent();
@@ -77,7 +80,11 @@ export async function settleUnknown(call: UnknownCall, env: AttemptEnv): Promise
   } catch (thrown) {
     return askAgain(call, env, thrown);
   }
-  if (answer?.outcome === 'not-applied') return { type: 'resend', record: { row: 'reconciled: not applied' } };
+  if (answer?.outcome === 'not-applied') {
+    const record = { row: 'reconciled: not applied' };
+    // A call that never arrives ends with a person, like a reconciler that always throws.
+    return env.attempt >= call.attempts ? { type: 'pause', error, record } : { type: 'resend', at: later(env), record };
+  }
   if (answer?.outcome === 'cannot-tell') return { type: 'pause', error, record: { row: 'reconciled: cannot tell' } };
   return askAgain(call, env, new Error('reconcile must answer applied(), notApplied() or cannotTell()'));
 }
@@ -88,8 +95,12 @@ function askAgain(call: UnknownCall, env: AttemptEnv, thrown: unknown): Verdict 
   const record = { row: 'reconciler failed', n: env.attempt };
   // Every asking uses up an attempt, so that a reconciler that always throws ends with a person.
   if (env.attempt >= call.attempts) return { type: 'pause', error, record };
-  const at = env.clock.now() + Math.ceil(exponential({ ...env, random: env.entropy.random }));
+  const at = later(env);
   return { type: 'again', at, counts: 'attempt', error, record: { ...record, next: at } };
+}
+
+function later(env: AttemptEnv): number {
+  return env.clock.now() + Math.ceil(exponential({ ...env, random: env.entropy.random }));
 }
 
 /** In the journal's form of a reply, such that reading it as the call is read gives this `data`. */
