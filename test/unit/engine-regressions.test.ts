@@ -162,6 +162,20 @@ test('what no invocation is long enough for fails and says so, instead of waking
   expect(rig.wake.sent.length).toBeLessThan(6);
 });
 
+test('what only came too late in its invocations is made in one that has the time', async () => {
+  let rig: Rig;
+  const slow = workflow({ name: 'slow', run: async () => rig.call('slow', 'safe', { ms: 150_000, timeout: 160_000 }) });
+  const definition = workflow({ name: 'w', run: async () => step('long', () => 'made', { timeout: '60s' }) });
+  rig = createRig({ workflows: [slow, definition] });
+  for (let i = 0; i < 5; i++) {
+    // Delivered again, so worked on after its neighbour, which leaves it half a minute.
+    await rig.invoke([rig.message('slow', null, `k${i}`), rig.message('w', null, 'k', 2)]);
+    expect(rig.record('w')).toMatchObject({ status: 'waiting', idleWakes: i + 1 });
+  }
+  await rig.wakeToEnd('w');
+  expect(rig.value('w')).toBe('made');
+});
+
 test('a step that is unknown each time and is to be retried ends after its attempts', async () => {
   let tries = 0;
   const rig = rigOf(async () =>
