@@ -40,6 +40,7 @@ export type UndiciHandlerOptions = {
 
 /** An idle socket is not used after this: services and Lambda's freeze close them without a word. */
 const KEEP_ALIVE_MS = 4_000;
+const USER_AGENT = 'holdfast';
 
 export function undiciHandler(options: UndiciHandlerOptions = {}): UndiciHandler {
   const { connections = 64, connectTimeoutMs = 3_000, timeoutMs = 10_000, streams = false } = options;
@@ -91,7 +92,7 @@ function dispatch(pool: Pool, request: Request, signal: AbortSignal | undefined)
       {
         path: pathOf(request),
         method: request.method as Dispatcher.HttpMethod,
-        headers: withoutExpect(request.headers),
+        headers: sendable(request.headers),
         body: (request.body ?? null) as string | Uint8Array | null,
       },
       {
@@ -123,8 +124,9 @@ function dispatch(pool: Pool, request: Request, signal: AbortSignal | undefined)
   });
 }
 
-/** undici refuses `expect`, which S3 adds to large uploads as a hint that nobody needs to follow. */
-function withoutExpect(headers: Bag): Bag {
+/** undici refuses `expect`, which S3 adds to large uploads as a hint that nobody needs to follow. Who we are is said where the SDK does not. */
+function sendable(headers: Bag): Bag {
+  headers['user-agent'] ??= USER_AGENT;
   if (headers.expect === undefined && headers.Expect === undefined) return headers;
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'expect'));
 }
