@@ -91,18 +91,28 @@ export function reviveError(data: ErrorData): HoldfastError {
 const MAX_STACK = 2_000;
 /** An error is kept in an item of bounded size, whatever somebody put into its message. */
 const MAX_MESSAGE = 8_000;
+const MAX_DETAIL = 32_000;
 
 /** Any thrown value as data. Never throws. */
 export function toErrorData(thrown: unknown, fallback: ErrorCode = 'E_WORKFLOW_FAILED'): ErrorData {
   try {
     if (thrown instanceof HoldfastError) {
-      return { code: thrown.code, name: thrown.name, message: clip(thrown.message), ...stackOf(thrown), detail: thrown.detail };
+      return { code: thrown.code, name: thrown.name, message: clip(thrown.message), ...stackOf(thrown), detail: bounded(thrown.detail) };
     }
     if (thrown instanceof Error)
       return { code: fallback, name: String(thrown.name), message: clip(String(thrown.message)), ...stackOf(thrown) };
     return { code: fallback, name: 'Error', message: clip(`a value that is not an Error was thrown: ${String(thrown)}`) };
   } catch {
     return { code: fallback, name: 'Error', message: 'a value that cannot be described was thrown' };
+  }
+}
+
+/** What cannot be kept, or is longer than an item takes, is left out: an error must never be what cannot be written. */
+function bounded(detail: HoldfastError['detail']): HoldfastError['detail'] {
+  try {
+    return JSON.stringify(detail).length <= MAX_DETAIL ? detail : {};
+  } catch {
+    return {};
   }
 }
 

@@ -25,6 +25,9 @@ export type Start = {
   traceparent?: string;
 };
 
+/** So many tell enough; an input may have as many thousands as it has fields. */
+const MAX_ISSUES = 100;
+
 const TENANT = /^[\w.:@-]{1,64}$/;
 const KEY_MAX = 255;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
@@ -166,7 +169,7 @@ export async function parseInput(workflow: Workflow, input: Json | undefined): P
   }));
   const first = issues[0] ?? { pointer: '/input', message: 'invalid' };
   throw new HoldfastError('E_INPUT_INVALID', `the input of ${workflow.name} is invalid: ${first.pointer}: ${first.message}`, {
-    detail: { pointer: first.pointer, issues },
+    detail: { pointer: first.pointer, issues: issues.slice(0, MAX_ISSUES) },
   });
 }
 

@@ -168,6 +168,16 @@ describe('errors as data', () => {
   });
 });
 
+test.each<[string, object]>([
+  ['a cycle', ((one: Record<string, unknown>) => Object.assign(one, { one }))({})],
+  ['a BigInt', { n: 1n }],
+  ['more than an item takes', { text: 'x'.repeat(1_000_000) }],
+])('details that cannot be kept are left out: %s', (_name, detail) => {
+  const data = toErrorData(new HoldfastError('E_CALL_FAILED', 'no', { detail: detail as never }));
+  expect(data).toMatchObject({ code: 'E_CALL_FAILED', message: 'no', detail: {} });
+  expect(toErrorData(new HoldfastError('E_CALL_FAILED', 'no', { detail: { status: 503 } })).detail).toEqual({ status: 503 });
+});
+
 describe('start messages', () => {
   const body = (fields: object) => JSON.stringify({ workflow: 'w', ...fields });
   test.each<[string, string, string, string | undefined]>([
@@ -234,6 +244,16 @@ describe('start messages', () => {
       pointer: '/input/list/1/a~1b',
     });
     expect((await refusal({ workflow: 'strict' })).code).toBe('E_INPUT_INVALID');
+  });
+
+  test('an input with thousands of faults is refused with the first of them', async () => {
+    const error = await prepareStart(
+      known,
+      { workflow: 'strict', input: { list: Array.from({ length: 5_000 }, () => ({ 'a/b': 'x' })) } },
+      'k',
+    ).catch((thrown: unknown) => toErrorData(thrown));
+    expect(error).toMatchObject({ code: 'E_INPUT_INVALID', detail: { pointer: '/input/list/0/a~1b' } });
+    expect(JSON.stringify(error).length).toBeLessThan(20_000);
   });
 
   test.each(['', ' ', 'a b', 'x'.repeat(65), 'é', 'a/b', 'a\n'])('%j is no tenant', async (tenant) => {
