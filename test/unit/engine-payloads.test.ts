@@ -3,16 +3,9 @@ import { decodeEntries, encodeEntries, pack, unpack } from '../../src/engine/jou
 import { INLINE_MAX } from '../../src/engine/payloads.ts';
 import { step } from '../../src/engine/step.ts';
 import { sleep } from '../../src/engine/verbs.ts';
-import { workflow } from '../../src/engine/workflow.ts';
 import { noise, result } from '../support/engine/durable.ts';
-import { createRig, done, failed, NEVER, type Rig } from '../support/engine/rig.ts';
-
-function rigOf(run: (rig: Rig, input: unknown) => Promise<unknown>): Rig {
-  let rig: Rig;
-  const definition = workflow({ name: 'w', run: async (input) => run(rig, input) });
-  rig = createRig({ workflows: [definition] });
-  return rig;
-}
+import { done, failed, NEVER } from '../support/engine/rig.ts';
+import { rigOf } from '../support/engine/scenario.ts';
 
 describe('a value', () => {
   test.each([1_000, 30_000, 42_000, 42_500, 43_000, 43_500, 200_000, 3_000_000])(

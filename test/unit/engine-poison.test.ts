@@ -1,23 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_CRASHES } from '../../src/engine/dispatch.ts';
 import { sleep } from '../../src/engine/verbs.ts';
-import { workflow } from '../../src/engine/workflow.ts';
 import { noise } from '../support/engine/durable.ts';
-import { createRig, HOUR, MINUTE, NEVER, type Rig, type RigOptions } from '../support/engine/rig.ts';
-
-type Program = (rig: Rig, input: unknown) => Promise<unknown>;
-
-function rigOf(programs: Record<string, Program>, more: Partial<RigOptions> = {}): Rig {
-  let rig: Rig;
-  const workflows = Object.entries(programs).map(([name, run]) => workflow({ name, run: async (input) => run(rig, input) }));
-  rig = createRig({ workflows, ...more });
-  return rig;
-}
+import { MINUTE, NEVER, type Rig } from '../support/engine/rig.ts';
+import { type Program, rigOfAll } from '../support/engine/scenario.ts';
 
 describe('a message that is delivered again', () => {
   test('is claimed before any of its code runs', async () => {
     const seen: unknown[] = [];
-    const rig = rigOf({
+    const rig = rigOfAll({
       w: async (r) => {
         seen.push(r.record('w').crashes, r.record('w').status, r.record('w').lease !== undefined);
         return r.call('read');
@@ -31,7 +22,7 @@ describe('a message that is delivered again', () => {
 
   test('is worked on alone, after the others of its batch, one at a time', async () => {
     const order: string[] = [];
-    const rig = rigOf({
+    const rig = rigOfAll({
       w: async (r, name) => {
         order.push(`+${String(name)}`);
         await r.call(`read ${String(name)}`, 'safe', { ms: 100 });
@@ -51,7 +42,7 @@ describe('a message that is delivered again', () => {
 
   test('whose run has meanwhile been finished by another is deleted, and its code not run', async () => {
     let ran = 0;
-    const rig = rigOf({
+    const rig = rigOfAll({
       w: async (r, name) => {
         if (name === 'slow') await r.call('slow', 'safe', { ms: 1_000 });
         else ran += 1;
@@ -66,7 +57,7 @@ describe('a message that is delivered again', () => {
 });
 
 test('an inbox that moves again and again is no crash', async () => {
-  const rig = rigOf({ w: async () => sleep('1h') });
+  const rig = rigOfAll({ w: async () => sleep('1h') });
   let moves = 0;
   rig.faults.before = async (op) => {
     if (op !== 'replace' || moves >= 20 || rig.record('w').lease === undefined) return;
@@ -98,7 +89,7 @@ async function dying(rig: Rig, deaths: () => number, most: number): Promise<numb
 describe('a run that brings its worker down', () => {
   const deadly = (where: Program) => {
     let deaths = 0;
-    const rig = rigOf({
+    const rig = rigOfAll({
       w: async (r, input) => {
         await where(r, input);
         deaths += 1;
@@ -149,7 +140,7 @@ describe('a run that brings its worker down', () => {
 
   test('begins to count anew with each progress', async () => {
     let deaths = 0;
-    const rig = rigOf({
+    const rig = rigOfAll({
       w: async (r) => {
         for (let i = 0; i < 8; i++) {
           await r.call(`post ${i}`, 'keyed');
@@ -172,7 +163,7 @@ describe('a run that brings its worker down', () => {
   });
 
   test('that has an end in its journal is given that end, not this one', async () => {
-    const rig = rigOf({
+    const rig = rigOfAll({
       w: async (r) => {
         for (let i = 0; i < 30; i++) await r.call(noise(500, `${i}`), 'idempotent');
         return 'ended';
@@ -188,108 +179,5 @@ describe('a run that brings its worker down', () => {
     rig.clock.advance(10 * MINUTE);
     await rig.invoke([rig.wakeMessage(rig.idOf('w'))]);
     expect(rig.value('w')).toBe('ended');
-  });
-});
-
-describe('a batch', () => {
-  test('loses nothing when its runs cannot be loaded', async () => {
-    const rig = rigOf({ w: async () => 1 });
-    rig.faults.before = (op) => {
-      if (op === 'load') throw new Error('down');
-    };
-    const { kept, done } = await rig.invoke([rig.message('w'), rig.wakeMessage('run_x')]);
-    expect([kept?.length, done.length]).toEqual([2, 0]);
-  });
-
-  test('goes on without the message that is at fault', async () => {
-    const rig = rigOf({ w: async () => 1 });
-    const junk = (body: string, queue: 'start' | 'wake' = 'start') => ({ id: `${queue} ${body}`, queue, body, receiveCount: 1 });
-    const { kept } = await rig.invoke([
-      junk('{'),
-      junk('null'),
-      junk('null', 'wake'),
-      junk('{"run":5}', 'wake'),
-      junk('nonsense', 'wake'),
-      junk('{"workflow":"other"}'),
-      rig.message('w'),
-    ]);
-    expect(kept).toEqual([]);
-    expect(rig.record('w').status).toBe('succeeded');
-    const { items } = await rig.store.listDeadLetters({ limit: 20 });
-    expect(items.map((letter) => letter.reason.code).sort()).toEqual([
-      ...Array<string>(5).fill('E_MESSAGE_MALFORMED'),
-      'E_UNKNOWN_WORKFLOW',
-    ]);
-    expect(rig.events.filter((event) => event.type === 'message.refused')).toHaveLength(6);
-  });
-
-  test('keeps a message whose refusal could not be written', async () => {
-    const rig = rigOf({ w: async () => 1 });
-    rig.faults.before = (op) => {
-      if (op === 'putDeadLetter') throw new Error('down');
-    };
-    const { kept } = await rig.invoke([{ id: 'x', queue: 'start', body: '{', receiveCount: 1 }, rig.message('w')]);
-    expect(kept?.map((message) => message.id)).toEqual(['x']);
-    expect(rig.record('w').status).toBe('succeeded');
-  });
-
-  test('works once on a run that several of its messages are for', async () => {
-    let ran = 0;
-    const rig = rigOf({ w: async () => ++ran });
-    const { kept, done } = await rig.invoke([rig.message('w'), rig.message('w'), rig.wakeMessage(rig.idOf('w')), rig.message('w')]);
-    expect([ran, kept, done.length]).toEqual([1, [], 4]);
-  });
-
-  test('refuses the one of two starts with one key whose input differs', async () => {
-    const rig = rigOf({ w: async (_r, input) => input });
-    await rig.invoke([rig.message('w', 1), rig.message('w', 2)]);
-    expect(rig.value('w')).toBe(1);
-    const { items } = await rig.store.listDeadLetters({ limit: 20 });
-    expect(items).toMatchObject([{ reason: { code: 'E_KEY_CONFLICT' }, workflow: 'w' }]);
-  });
-
-  test('refuses a later start with the key of a run that has ended', async () => {
-    const rig = rigOf({ w: async (_r, input) => input });
-    await rig.invoke([rig.message('w', 1)]);
-    await rig.invoke([rig.message('w', 2)]);
-    await rig.invoke([rig.message('w', 1)]);
-    expect(rig.value('w')).toBe(1);
-    expect((await rig.store.listDeadLetters({ limit: 20 })).items).toHaveLength(1);
-  });
-
-  test('does not put a wake among the dead letters because a start beside it was refused', async () => {
-    const rig = rigOf({ w: async () => sleep('1h') });
-    await rig.invoke([rig.message('w', 1)]);
-    rig.clock.advance(HOUR);
-    await rig.invoke([rig.wakeMessage(rig.idOf('w')), rig.message('w', 2)]);
-    expect((await rig.store.listDeadLetters({ limit: 20 })).items).toHaveLength(1);
-    expect(rig.record('w').status).toBe('succeeded');
-  });
-
-  test('never has more calls in flight than the environment may', async () => {
-    let [inFlight, most] = [0, 0];
-    const rig = rigOf(
-      {
-        w: async (r) =>
-          Promise.all(
-            Array.from({ length: 10 }, (_, i) =>
-              r.call(`read ${i}`, 'safe', {
-                ms: 0,
-                answer: async () => {
-                  inFlight += 1;
-                  most = Math.max(most, inFlight);
-                  await r.delay(10);
-                  inFlight -= 1;
-                  return { type: 'done', value: '1' };
-                },
-              }),
-            ),
-          ),
-      },
-      { maxInFlight: 7 },
-    );
-    await rig.invoke(Array.from({ length: 5 }, (_, i) => rig.message('w', null, `k${i}`)));
-    for (let i = 0; i < 5; i++) expect(rig.record('w', `k${i}`).status).toBe('succeeded');
-    expect(most).toBe(7);
   });
 });

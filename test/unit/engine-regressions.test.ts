@@ -4,14 +4,7 @@ import { step } from '../../src/engine/step.ts';
 import { log, now, sleep } from '../../src/engine/verbs.ts';
 import { workflow } from '../../src/engine/workflow.ts';
 import { createRig, done, HOUR, MINUTE, NEVER, type Rig } from '../support/engine/rig.ts';
-
-/** One workflow and its rig, which knows it. */
-function rigOf(run: (rig: Rig, input: unknown) => Promise<unknown>, more: Partial<Parameters<typeof createRig>[0]> = {}): Rig {
-  let rig: Rig;
-  const definition = workflow({ name: 'w', run: async (input) => run(rig, input) });
-  rig = createRig({ workflows: [definition], ...more });
-  return rig;
-}
+import { rigOf } from '../support/engine/scenario.ts';
 
 test('a run whose START could not be written gives its place among the calls in flight back', async () => {
   const rig = rigOf(async (r, effect) => r.call('post', effect as 'keyed' | 'safe'), { maxInFlight: 1 });

@@ -3,16 +3,8 @@ import { newRecord, prepareStart } from '../../src/engine/start.ts';
 import { step } from '../../src/engine/step.ts';
 import { sleep } from '../../src/engine/verbs.ts';
 import { registry, workflow } from '../../src/engine/workflow.ts';
-import { again, createRig, done, HOUR, type Rig } from '../support/engine/rig.ts';
-
-type Program = (rig: Rig) => Promise<unknown>;
-
-function rigOf(run: Program): Rig {
-  let rig: Rig;
-  const definition = workflow({ name: 'w', run: async () => run(rig) });
-  rig = createRig({ workflows: [definition] });
-  return rig;
-}
+import { again, done, HOUR } from '../support/engine/rig.ts';
+import { type Program, rigOf } from '../support/engine/scenario.ts';
 
 const reads: Program = async (r) => {
   const first = await Promise.all(Array.from({ length: 10 }, (_, i) => r.call(`read ${i}`)));

@@ -2,9 +2,10 @@
  * A rig for single scenarios: in-memory ports with hooks, virtual time, scripted operations, one invocation at a time or several.
  * Where world.ts rolls dice, this does exactly what a test says.
  */
+
 import { currentRun, outsideRun } from '../../../src/engine/context.ts';
 import { decodeEntries, type Entry } from '../../../src/engine/journal.ts';
-import type { AttemptEnv, Effect, Operation, Verdict } from '../../../src/engine/operation.ts';
+import type { Effect, Operation } from '../../../src/engine/operation.ts';
 import type { EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import { runId } from '../../../src/engine/start.ts';
 import type { Strays } from '../../../src/engine/strays.ts';
@@ -19,6 +20,7 @@ import {
   seededEntropy,
   virtualClock,
 } from '../../../src/testing/index.ts';
+import { type CallOptions, done, MINUTE, NEVER, type Sent } from './answers.ts';
 
 export type Rig = ReturnType<typeof createRig>;
 
@@ -31,29 +33,7 @@ export type RigOptions = {
   realMs?: number;
 };
 
-export type Sent = { label: string; op: string; attempt: number; at: number; key: string; firstSentAt?: number };
-
-export type CallOptions = Partial<
-  Pick<Operation, 'keyIdentity' | 'bodyHash' | 'keyTtl' | 'timeout' | 'identity' | 'unknown' | 'revive'>
-> & {
-  /** How long one attempt takes. Default 10 ms. */
-  ms?: number;
-  /** What the nth attempt made in this world leads to; the default is done, with `<label>=<how often it was sent>`. */
-  answer?: (env: AttemptEnv, nth: number) => Verdict | Promise<Verdict>;
-};
-
-export const NEVER = new Promise<never>(() => {});
-export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
-
-export const done = (value: unknown): Verdict => ({ type: 'done', value: JSON.stringify(value) });
-export const failed = (message: string): Verdict => ({ type: 'fail', error: { code: 'E_CALL_FAILED', message } });
-export const again = (at: number, counts: 'attempt' | 'throttle' | 'nothing' = 'attempt'): Verdict => ({
-  type: 'again',
-  at,
-  counts,
-  error: { code: 'E_CALL_FAILED', message: 'not now' },
-});
+export { again, done, failed, gate, HOUR, MINUTE, NEVER } from './answers.ts';
 
 export function createRig(options: RigOptions) {
   const faults: Faults = {};
@@ -319,25 +299,6 @@ export function createRig(options: RigOptions) {
       const { outcome } = record(workflow, key);
       if (!outcome || !('error' in outcome)) throw new Error(JSON.stringify(outcome));
       return outcome.error;
-    },
-  };
-}
-
-/** Two invocations that fight over one run need a worker that stops at a place: a gate that opens when told. */
-export function gate(): { wait(): Promise<void>; open(): void; readonly reached: boolean } {
-  let release = () => {};
-  let reached = false;
-  const opened = new Promise<void>((next) => {
-    release = next;
-  });
-  return {
-    wait: () => {
-      reached = true;
-      return opened;
-    },
-    open: () => release(),
-    get reached() {
-      return reached;
     },
   };
 }

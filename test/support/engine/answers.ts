@@ -1,0 +1,45 @@
+/** What scripted operations answer, and how a test holds one back. */
+import type { AttemptEnv, Operation, Verdict } from '../../../src/engine/operation.ts';
+
+export type Sent = { label: string; op: string; attempt: number; at: number; key: string; firstSentAt?: number };
+
+export type CallOptions = Partial<
+  Pick<Operation, 'keyIdentity' | 'bodyHash' | 'keyTtl' | 'timeout' | 'identity' | 'unknown' | 'revive'>
+> & {
+  /** How long one attempt takes. Default 10 ms. */
+  ms?: number;
+  /** What the nth attempt made in this world leads to; the default is done, with `<label>=<how often it was sent>`. */
+  answer?: (env: AttemptEnv, nth: number) => Verdict | Promise<Verdict>;
+};
+
+export const NEVER = new Promise<never>(() => {});
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+
+export const done = (value: unknown): Verdict => ({ type: 'done', value: JSON.stringify(value) });
+export const failed = (message: string): Verdict => ({ type: 'fail', error: { code: 'E_CALL_FAILED', message } });
+export const again = (at: number, counts: 'attempt' | 'throttle' | 'nothing' = 'attempt'): Verdict => ({
+  type: 'again',
+  at,
+  counts,
+  error: { code: 'E_CALL_FAILED', message: 'not now' },
+});
+
+/** Two invocations that fight over one run need a worker that stops at a place: a gate that opens when told. */
+export function gate(): { wait(): Promise<void>; open(): void; readonly reached: boolean } {
+  let release = () => {};
+  let reached = false;
+  const opened = new Promise<void>((next) => {
+    release = next;
+  });
+  return {
+    wait: () => {
+      reached = true;
+      return opened;
+    },
+    open: () => release(),
+    get reached() {
+      return reached;
+    },
+  };
+}
