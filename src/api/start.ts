@@ -3,6 +3,7 @@ import { HoldfastError } from '../engine/errors.ts';
 import { externalise } from '../engine/payloads.ts';
 import type { RunRecord } from '../engine/ports.ts';
 import { keyConflict, newRecord, type Start } from '../engine/start.ts';
+import { addressOf } from '../engine/wakes.ts';
 import type { ApiDeps } from './deps.ts';
 import { Problem } from './problem.ts';
 
@@ -43,7 +44,7 @@ async function createOrFind({ store }: Pick<ApiDeps, 'store'>, fresh: RunRecord)
 /** The run is durable and due by now: a wake that fails makes it late, and must not make the caller start another. */
 async function wakeUp({ wake, observe }: Pick<ApiDeps, 'wake' | 'observe'>, run: RunRecord): Promise<void> {
   try {
-    await wake.wake([{ run: run.id, tenant: run.tenant, ...(run.traceparent === undefined ? {} : { traceparent: run.traceparent }) }]);
+    await wake.wake([addressOf(run)]);
   } catch (error) {
     observe?.({ type: 'api.fault', method: 'POST', path: `/v1/workflows/${run.workflow}/runs`, run: run.id, error });
   }

@@ -22,5 +22,19 @@ export function s3PayloadStore(client: () => Promise<S3Client>, bucket: string):
         });
       }
     },
+
+    async removeAll(prefix) {
+      if (!prefix.endsWith('/')) throw new HoldfastError('E_INTERNAL', `payloads are removed by a prefix that ends in "/", not ${prefix}`);
+      const [s3, { DeleteObjectsCommand, ListObjectsV2Command }] = await Promise.all([client(), import('@aws-sdk/client-s3')]);
+      // Always from the beginning: what was listed is gone by then.
+      for (;;) {
+        const page = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+        const keys = (page.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [{ Key }]));
+        if (keys.length === 0) return;
+        const answer = await s3.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: keys, Quiet: true } }));
+        const [refused] = answer.Errors ?? [];
+        if (refused) throw new Error(`${refused.Key} in bucket ${bucket} was not removed: ${refused.Code ?? ''} ${refused.Message ?? ''}`);
+      }
+    },
   };
 }

@@ -13,7 +13,7 @@ export const RUN_ATTRIBUTES = [
   ...['tenant', 'workflow', 'version', 'engine', 'key', 'status', 'incarnation', 'nonce', 'createdAt', 'startedAt', 'endedAt'],
   ...['leaseOwner', 'leaseUntil', 'crashes', 'idleWakes', 'inboxSeen', 'wakeAt', 'due', 'dueShard', 'fingerprint', 'spilled'],
   ...['input', 'inputRef', 'inputBytes', 'value', 'valueRef', 'valueBytes', 'error', 'reason', 'journalLength', 'journal'],
-  ...['traceparent', 'recentBucket', 'recentOrder', 'expiresAt'],
+  ...['traceparent', 'recentBucket', 'recentOrder', 'expiresAt', 'deletedAt'],
 ] as const;
 
 export const isFinished = (status: RunStatus): boolean => status === 'succeeded' || status === 'failed' || status === 'cancelled';
@@ -48,6 +48,7 @@ export function runAttributes(record: RunRecord, retentionDays: number): Item {
   };
   put(item, 'input', record.input);
   if (record.startedAt !== undefined) item.startedAt = n(record.startedAt);
+  if (record.deletedAt !== undefined) item.deletedAt = n(record.deletedAt);
   if (record.endedAt !== undefined) item.endedAt = n(record.endedAt);
   if (record.idleWakes !== undefined) item.idleWakes = n(record.idleWakes);
   if (record.inboxSeen !== undefined) item.inboxSeen = n(record.inboxSeen);
@@ -94,7 +95,7 @@ export function runFromItem(item: Item): RunRecord | Stub {
     spilled: item.spilled?.BOOL ?? false,
     journalLength: num(item, 'journalLength'),
   };
-  for (const field of ['startedAt', 'endedAt', 'idleWakes', 'inboxSeen', 'wakeAt', 'due'] as const) {
+  for (const field of ['startedAt', 'endedAt', 'idleWakes', 'inboxSeen', 'wakeAt', 'due', 'deletedAt'] as const) {
     if (item[field] !== undefined) record[field] = num(item, field);
   }
   if (item.leaseOwner !== undefined) record.lease = { owner: text(item, 'leaseOwner'), until: num(item, 'leaseUntil') };

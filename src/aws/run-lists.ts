@@ -1,16 +1,13 @@
 /**
- * Lists of runs and of dead letters: newest first, bounded work a page, filters applied to what was read.
+ * Lists of runs: newest first, bounded work a page, filters applied to what was read.
  * A page may hold fewer items than asked for, even none, and still have a next one. Runs are listed as far back as finished ones are kept.
  */
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { RunFilter, RunStore, RunSummary } from '../engine/ports.ts';
-import { batchGet } from './batch-get.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { deadBuckets, deadLetterKey, hourBuckets, hourOf, type Item, idOf, recentOrder, timeOfOrder } from './item-keys.ts';
+import { hourBuckets, hourOf, type Item, recentOrder, timeOfOrder } from './item-keys.ts';
 import { newestFirst } from './newest-first.ts';
 import { runExpiresAt, summaryFromItem } from './run-item.ts';
-import { held, type RunTable } from './run-table.ts';
-import { deadLetterFromItem, deadLetterItem } from './small-items.ts';
+import type { RunTable } from './run-table.ts';
 
 const HOUR_MS = 3_600_000;
 /** Clocks of those who create runs may be ahead of ours. */
@@ -22,9 +19,8 @@ const NEXT_HOURS = 96;
 /** Hours that are read at once, after one, two, four. */
 const MOST_AT_ONCE = 8;
 const MOST_A_QUERY = 100;
-const LATEST = '999999999999999';
 
-export function runLists(runs: RunTable): Pick<RunStore, 'list' | 'putDeadLetter' | 'listDeadLetters'> {
+export function runLists(runs: RunTable): Pick<RunStore, 'list'> {
   return {
     async list(filter, { limit, after, now }) {
       const items: RunSummary[] = [];
@@ -50,28 +46,6 @@ export function runLists(runs: RunTable): Pick<RunStore, 'list' | 'putDeadLetter
         if (timeOfOrder(place) < oldest) return { items };
       }
       return { items, next: encodeCursor(place) };
-    },
-
-    async putDeadLetter(letter) {
-      await held(
-        runs.client.send(
-          new PutItemCommand({ TableName: runs.table, Item: deadLetterItem(letter), ConditionExpression: 'attribute_not_exists(pk)' }),
-        ),
-      );
-    },
-
-    async listDeadLetters({ limit, after }) {
-      const ids: string[] = [];
-      let place = after === undefined ? LATEST : decodeCursor(after);
-      const done = await newestFirst(runs, deadBuckets(), place, Math.min(MOST_A_QUERY, limit + 1), (item, order) => {
-        if (ids.length === limit) return false;
-        place = order;
-        ids.push(idOf(item));
-        return true;
-      });
-      const letters = (await batchGet(runs.client, runs.table, ids.map(deadLetterKey), runs)).map(deadLetterFromItem);
-      const items = ids.flatMap((id) => letters.filter((letter) => letter.id === id));
-      return { items, ...(done ? {} : { next: encodeCursor(place) }) };
     },
   };
 }

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   E_LIMIT_JOURNAL: 'The run has more than 10,000 journal entries or 20 MB. Split the work into several runs.',
   E_MESSAGE_MALFORMED: 'A start message is not a JSON object of the documented form.',
   E_MESSAGE_TOO_LARGE: 'A start message is larger than 256 KB. Store the data and send a reference.',
+  E_NOT_APPLICABLE: 'What was asked for does not apply to the run as it is now. The message names its status and what to do.',
   E_NOT_SERIALISABLE: 'A value is not plain JSON and cannot be journaled.',
   E_PAYLOAD_MISSING: 'A stored payload is gone.',
   E_PORT_TAKEN: 'A port is in use. The message names the flag that changes it.',

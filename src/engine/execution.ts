@@ -139,12 +139,15 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       // A turn later: by then what was received stands in line for its delivery.
       if (!now) void turn().then(changed);
     },
-    attempted({ id, operation }, attempt, { type, record: told }) {
-      observe({ type: 'call.attempt', ...about, call: id, operation: operation.label, attempt, outcome: type, record: told ?? null });
+    attempted({ id, operation }, attempt, startedAt, { type, record: told }) {
+      const { label, kind, effect, target } = operation;
+      const what = { call: id, operation: label, kind, effect, ...(target === undefined ? {} : { target }) };
+      observe({ type: 'call.attempt', ...about, ...what, attempt, outcome: type, startedAt, record: told ?? null });
     },
   };
 
-  observe({ type: replaying ? 'run.resumed' : 'run.started', ...about });
+  const traced = record.traceparent === undefined ? {} : { traceparent: record.traceparent };
+  observe({ type: replaying ? 'run.resumed' : 'run.started', ...about, ...traced });
   inRun(handle, root, () => {
     // An async wrapper, so that a function that throws at once rejects like any other.
     (async () => workflow.run(options.input))().then(

@@ -22,6 +22,8 @@ export type Operation = {
   readonly keyIdentity?: string;
   /** For people: `GET crm /companies/acme`. */
   readonly label: string;
+  /** What it goes to, for metrics: a connection's name. */
+  readonly target?: string;
   readonly effect: Effect;
   /** Hash of the body, kept in START of keyed operations: another one on a later attempt is a divergence. */
   readonly bodyHash?: string;

@@ -4,6 +4,7 @@
  */
 import type { ErrorData } from './errors.ts';
 import type { Json } from './json.ts';
+import type { Effect } from './operation.ts';
 
 /** Final: succeeded, failed, cancelled. `paused` waits for a person, `waiting` for a time or the inbox. */
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
@@ -56,6 +57,8 @@ export type RunRecord = {
   /** Why it is paused. */
   reason?: ErrorData;
   traceparent?: string;
+  /** A tombstone: the run was deleted, and its key still binds. Nothing but identity, status and times is left. */
+  deletedAt?: number;
 };
 
 /** Someone wrote to the inbox of a run that does not exist yet. */
@@ -72,6 +75,9 @@ export type RunSummary = Pick<RunRecord, 'id' | 'tenant' | 'workflow' | 'version
   Partial<Pick<RunRecord, 'startedAt' | 'endedAt' | 'wakeAt' | 'reason'>>;
 
 export type RunFilter = { workflow?: string; status?: RunStatus; tenant?: string };
+
+/** `code`: of the reason. */
+export type DeadLetterFilter = { code?: string; workflow?: string; tenant?: string };
 
 export type Page<T> = { items: T[]; next?: string };
 
@@ -112,7 +118,17 @@ export type RunStore = {
   list(filter: RunFilter, options: { limit: number; after?: string; now: number }): Promise<Page<RunSummary>>;
   /** Idempotent by id; `firstSeen` of the first stays. */
   putDeadLetter(letter: DeadLetter): Promise<void>;
-  listDeadLetters(options: { limit: number; after?: string }): Promise<Page<DeadLetter>>;
+  /** Newest first, bounded pages: with a filter a page may hold fewer than `limit`, even none, and still have a next one. */
+  listDeadLetters(options: { limit: number; after?: string; filter?: DeadLetterFilter }): Promise<Page<DeadLetter>>;
+  /** Consistent reads; unknown ids are absent from the answer. */
+  deadLetters(ids: readonly string[]): Promise<DeadLetter[]>;
+  /** False: it was not there. */
+  removeDeadLetter(id: string): Promise<boolean>;
+  /**
+   * Makes a tombstone of a finished run if its nonce is still `expect`, then removes its journal and inbox. Repeating it on a
+   * tombstone removes what an interrupted purge left. False: the nonce has moved.
+   */
+  purge(id: string, expect: string, now: number): Promise<boolean>;
 };
 
 export type PayloadStore = {
@@ -120,6 +136,35 @@ export type PayloadStore = {
   put(key: string, data: Uint8Array): Promise<void>;
   /** Throws `E_PAYLOAD_MISSING` when it is not there. */
   get(key: string): Promise<Uint8Array>;
+  /** Removes everything whose key begins with `prefix`, which must end in `/`. */
+  removeAll(prefix: string): Promise<void>;
+};
+
+/** What a token lets its bearer do: look, start runs, or operate on them (cancel, redrive, settle, delete, …). */
+export type TokenScope = 'read' | 'start' | 'operate';
+
+/** What is kept of an API token: never the token itself. */
+export type Token = {
+  /** SHA-256 of the token, 64 lower-case hex digits. */
+  hash: string;
+  /** For people. */
+  name: string;
+  scopes: readonly TokenScope[];
+  /** Its bearer sees and starts runs of this tenant alone. Absent: of all. */
+  tenant?: string;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  expiresAt?: number;
+};
+
+export type TokenStore = {
+  /** `undefined` for an unknown hash; what has expired may still be found. */
+  find(hash: string): Promise<Token | undefined>;
+  list(): Promise<Token[]>;
+  /** Throws when the hash is there already. */
+  put(token: Token): Promise<void>;
+  /** False: it was not there. */
+  remove(hash: string): Promise<boolean>;
 };
 
 export type WakeMessage = { run: string; traceparent?: string };
@@ -155,7 +200,7 @@ export type Entropy = {
 export type Observer = (event: EngineEvent) => void;
 
 export type EngineEvent =
-  | { type: 'run.started' | 'run.resumed'; run: string; workflow: string }
+  | { type: 'run.started' | 'run.resumed'; run: string; workflow: string; traceparent?: string }
   | { type: 'run.parked'; run: string; workflow: string; wakeAt?: number }
   | { type: 'run.paused'; run: string; workflow: string; reason: ErrorData }
   | { type: 'run.ended'; run: string; workflow: string; status: RunStatus; error?: ErrorData; ms: number }
@@ -163,7 +208,26 @@ export type EngineEvent =
   | { type: 'run.stalled'; run: string; workflow: string; awaiting: string[] }
   | { type: 'run.blocked'; run: string; workflow: string; ms: number }
   | { type: 'run.written'; run: string; workflow: string; what: 'create' | 'claim' | 'flush' | 'spill' | 'segment' | 'park' | 'finish' }
-  | { type: 'call.attempt'; run: string; workflow: string; call: string; operation: string; attempt: number; outcome: string; record: Json }
+  | {
+      type: 'call.attempt';
+      run: string;
+      workflow: string;
+      /** The operation's id. */
+      call: string;
+      /** Its label. */
+      operation: string;
+      kind: string;
+      effect: Effect;
+      /** What it goes to: a connection's name. */
+      target?: string;
+      attempt: number;
+      outcome: string;
+      /** Milliseconds since the epoch. */
+      startedAt: number;
+      record: Json;
+    }
+  /** A batch of messages is done with. `runs`: how many runs they were for; `kept`: messages that must come again. */
+  | { type: 'batch.handled'; messages: number; runs: number; kept: number; ms: number }
   | { type: 'log'; run: string; workflow: string; level: 'debug' | 'info' | 'warn' | 'error'; message: string; data?: Json }
   | { type: 'message.refused'; reason: ErrorData }
   | { type: 'engine.error'; run?: string; error: ErrorData };

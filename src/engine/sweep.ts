@@ -5,6 +5,7 @@
  */
 import { DUE_MARGIN_MS } from './lineage.ts';
 import type { Clock, RunRecord, RunStore, WakeQueue } from './ports.ts';
+import { addressOf } from './wakes.ts';
 
 /** SQS delays a message at most this long: runs that wake within it get their message now. */
 export const LOOK_AHEAD_MS = 15 * 60_000;
@@ -33,9 +34,7 @@ export async function sweep(
     const now = clock.now();
     const steps: Array<{ run: RunRecord; step: Step }> = [];
     for (const run of found.values()) if (!('stub' in run)) steps.push({ run, step: nextStep(run, now) });
-    const toWake = steps.flatMap(({ run, step }) =>
-      step.wake ? [{ run: run.id, tenant: run.tenant, ...traceOf(run), ...step.wake }] : [],
-    );
+    const toWake = steps.flatMap(({ run, step }) => (step.wake ? [{ ...addressOf(run), ...step.wake }] : []));
     const { woken, failure } = await wakeAll(wakes, toWake);
     refused ??= failure;
     await Promise.all(
@@ -95,8 +94,4 @@ function expectedAt(run: RunRecord): number | undefined {
     default:
       return run.status === 'waiting' ? run.wakeAt : undefined;
   }
-}
-
-function traceOf(run: RunRecord): { traceparent?: string } {
-  return run.traceparent === undefined ? {} : { traceparent: run.traceparent };
 }

@@ -64,7 +64,8 @@ export type Desk = {
   become(task: Task, state: TaskState): void;
   /** An attempt begins or ends. */
   sending(task: Task, now: boolean): void;
-  attempted(task: Task, attempt: number, verdict: Verdict): void;
+  /** `startedAt`: milliseconds since the epoch. */
+  attempted(task: Task, attempt: number, startedAt: number, verdict: Verdict): void;
   /** Results of unsafe operations for a run that is no longer ours, or no longer here. */
   late(task: Task, late: Late): void;
   /** The context is closed: what is received now has nobody to be delivered to. */
@@ -130,6 +131,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   for (;;) {
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
+    let startedAt = clock.now();
     if (unknown) {
       if (!hasTime()) return defer();
       verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
@@ -146,12 +148,13 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         if (!desk.closed()) defer();
         return;
       }
+      startedAt = clock.now();
       desk.sending(task, true);
       verdict = await ask(() => operation.attempt(env()));
       desk.sending(task, false);
       release();
     }
-    desk.attempted(task, attempt, verdict);
+    desk.attempted(task, attempt, startedAt, verdict);
     if (verdict.record !== undefined) attempts.push(verdict.record);
     if (desk.gone()) {
       if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {

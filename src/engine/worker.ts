@@ -14,6 +14,7 @@ import { resolve, resolveEntries } from './payloads.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, RunStore, Stub, WakeQueue } from './ports.ts';
 import { newRecord, parseInput, parseStartMessage, prepareStart } from './start.ts';
 import type { Strays } from './strays.ts';
+import { addressOf } from './wakes.ts';
 import type { Registry } from './workflow.ts';
 
 /** The lease outlives the invocation by this much. */
@@ -64,6 +65,7 @@ export function createWorker(ports: WorkerPorts): Worker {
 
   return {
     async handle(messages, given) {
+      const began = clock.now();
       const batch: Invocation = { ...given, lasts: given.deadline - clock.now() };
       const kept = new Set(messages);
       const done = async (received: readonly Received[]) => {
@@ -107,6 +109,7 @@ export function createWorker(ports: WorkerPorts): Worker {
           await work(job, fresh, batch, done);
         });
       }
+      observe({ type: 'batch.handled', messages: messages.length, runs: jobs.size, kept: kept.size, ms: clock.now() - began });
       return [...kept];
     },
   };
@@ -187,7 +190,7 @@ export function createWorker(ports: WorkerPorts): Worker {
           break;
         }
         case 'resend':
-          await ports.wake.wake([{ run: job.id, tenant: (found as RunRecord).tenant, delayMs: what.delayMs }]);
+          await ports.wake.wake([{ ...addressOf(found as RunRecord), delayMs: what.delayMs }]);
           return done(job.received);
         case 'crashed':
           await failCrashed(what.record, batch);
@@ -207,8 +210,8 @@ export function createWorker(ports: WorkerPorts): Worker {
           }
           if (ending.type === 'parked' && ending.wakeAt !== undefined) {
             const delayMs = ending.wakeAt - clock.now();
-            const tenant = 'record' in what ? what.record.tenant : what.start.tenant;
-            if (delayMs < MAX_DELAY_MS) await ports.wake.wake([{ run: job.id, tenant, ...(delayMs > 0 ? { delayMs } : {}) }]);
+            const whose = addressOf('record' in what ? what.record : what.start);
+            if (delayMs < MAX_DELAY_MS) await ports.wake.wake([{ ...whose, ...(delayMs > 0 ? { delayMs } : {}) }]);
           }
           return done(job.received);
         }
@@ -327,7 +330,7 @@ export function createWorker(ports: WorkerPorts): Worker {
   async function deliverLate(record: RunRecord, item: Omit<InboxItem, 'at'>): Promise<void> {
     try {
       await store.deliver(record.id, { ...item, at: clock.now() }, clock.now());
-      await ports.wake.wake([{ run: record.id, tenant: record.tenant }]);
+      await ports.wake.wake([addressOf(record)]);
     } catch (error) {
       observe({ type: 'engine.error', run: record.id, error: toErrorData(error, 'E_INTERNAL') });
     }

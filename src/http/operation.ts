@@ -29,6 +29,7 @@ export function callOperation(call: Call): Operation {
     identity: call.bodyHash === undefined ? place : `${place} ${call.bodyHash}`,
     ...(effect === 'keyed' ? { keyIdentity: `${call.method} ${core.id} ${call.path.split('?', 1)[0]}${scope}` } : {}),
     label: call.label,
+    target: core.name,
     effect,
     ...(call.bodyHash === undefined ? {} : { bodyHash: call.bodyHash }),
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),

@@ -18,6 +18,10 @@ export function memoryPayloadStore(faults: Faults = {}): MemoryPayloadStore {
         if (!data) throw new HoldfastError('E_PAYLOAD_MISSING', `the payload "${key}" is not there`, { detail: { key } });
         return data.slice();
       }),
+    removeAll: (prefix) =>
+      withFaults(faults, 'removeAll', prefix, () => {
+        for (const key of objects.keys()) if (key.startsWith(prefix)) objects.delete(key);
+      }),
     keys: () => [...objects.keys()],
     delete: (key) => void objects.delete(key),
   };

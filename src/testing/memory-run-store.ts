@@ -1,9 +1,21 @@
 /** The run store in maps: the reference of the store contract, with places to break it and a count of its writes. */
 import { HoldfastError } from '../engine/errors.ts';
-import type { DeadLetter, InboxItem, Page, RunFilter, RunRecord, RunStore, RunSummary, Segment, Stub, Written } from '../engine/ports.ts';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  InboxItem,
+  Page,
+  RunFilter,
+  RunRecord,
+  RunStore,
+  RunSummary,
+  Segment,
+  Stub,
+  Written,
+} from '../engine/ports.ts';
 import { type Faults, withFaults } from './faults.ts';
 
-export type WriteKind = 'create' | 'replace' | 'append' | 'inbox' | 'counter' | 'pushDue' | 'deadLetter';
+export type WriteKind = 'create' | 'replace' | 'append' | 'inbox' | 'counter' | 'pushDue' | 'deadLetter' | 'purge';
 
 export type MemoryRunStore = RunStore & {
   /** Writes that reached the store, by kind; a refused condition counts, as DynamoDB charges for it. */
@@ -26,7 +38,7 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
   const segments = new Map<string, Segment[]>();
   const inboxes = new Map<string, Map<string, InboxItem>>();
   const letters = new Map<string, DeadLetter>();
-  const counts: Record<WriteKind, number> = { create: 0, replace: 0, append: 0, inbox: 0, counter: 0, pushDue: 0, deadLetter: 0 };
+  const counts: Record<WriteKind, number> = { create: 0, replace: 0, append: 0, inbox: 0, counter: 0, pushDue: 0, deadLetter: 0, purge: 0 };
 
   const at = <T>(op: string, id: string, apply: () => T) => withFaults(options, op, id, apply);
   const found = (id: string): RunRecord | Stub | undefined => structuredClone(runs.get(id));
@@ -119,7 +131,7 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
 
     list: (filter, { limit, after }) =>
       at('list', '', () => {
-        const all = [...runs.values()].filter((run): run is RunRecord => isRun(run) && matches(run, filter));
+        const all = [...runs.values()].filter((run): run is RunRecord => isRun(run) && run.deletedAt === undefined && matches(run, filter));
         return page(all, (run) => order(run.createdAt, run.id), limit, after, summary);
       }),
     putDeadLetter: (letter) =>
@@ -127,16 +139,34 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
         counts.deadLetter++;
         if (!letters.has(letter.id)) letters.set(letter.id, structuredClone(letter));
       }),
-    listDeadLetters: ({ limit, after }) =>
+    listDeadLetters: ({ limit, after, filter = {} }) =>
       at('listDeadLetters', '', () =>
         page(
-          [...letters.values()],
+          [...letters.values()].filter((letter) => isLike(letter, filter)),
           (letter) => order(letter.firstSeen, letter.id),
           limit,
           after,
           (letter) => structuredClone(letter),
         ),
       ),
+    deadLetters: (ids) =>
+      at('deadLetters', ids[0] ?? '', () => structuredClone([...letters.values()].filter((letter) => ids.includes(letter.id)))),
+    removeDeadLetter: (id) =>
+      at('removeDeadLetter', id, () => {
+        counts.deadLetter++;
+        return letters.delete(id);
+      }),
+    purge: (id, expect, now) =>
+      at('purge', id, () => {
+        counts.purge++;
+        const there = runs.get(id);
+        if (!isRun(there) || there.nonce !== expect || !FINAL.has(there.status)) return false;
+        const { journal: _journal, outcome: _outcome, reason: _reason, traceparent: _traceparent, ...rest } = there;
+        runs.set(id, { ...rest, input: { text: '' }, deletedAt: there.deletedAt ?? now });
+        segments.delete(id);
+        inboxes.delete(id);
+        return true;
+      }),
   };
 }
 
@@ -145,6 +175,14 @@ function matches(run: RunRecord, filter: RunFilter): boolean {
     (filter.workflow === undefined || run.workflow === filter.workflow) &&
     (filter.status === undefined || run.status === filter.status) &&
     (filter.tenant === undefined || run.tenant === filter.tenant)
+  );
+}
+
+function isLike(letter: DeadLetter, filter: DeadLetterFilter): boolean {
+  return (
+    (filter.workflow === undefined || letter.workflow === filter.workflow) &&
+    (filter.tenant === undefined || letter.tenant === filter.tenant) &&
+    (filter.code === undefined || letter.reason.code === filter.code)
   );
 }
 

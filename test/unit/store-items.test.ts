@@ -42,6 +42,7 @@ const record: fc.Arbitrary<RunRecord> = fc
     }),
     optional('startedAt', time),
     optional('endedAt', time),
+    optional('deletedAt', time),
     optional('wakeAt', time),
     optional('due', time),
     optional('idleWakes', fc.nat()),

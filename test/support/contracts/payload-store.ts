@@ -35,4 +35,15 @@ export function payloadStoreContract(open: () => Promise<PayloadStore>): void {
       message: expect.stringContaining('nothing/here'),
     });
   });
+
+  test('everything under a prefix is removed, and nothing beside it', async () => {
+    const store = await open();
+    const keys = ['runs/run_1/a', 'runs/run_1/b/c', 'runs/run_10/a', 'runs/run_2/a'];
+    for (const key of keys) await store.put(key, new Uint8Array([1]));
+    await store.removeAll('runs/run_1/');
+    await store.removeAll('runs/nothing/');
+    await expect(store.get('runs/run_1/a')).rejects.toMatchObject({ code: 'E_PAYLOAD_MISSING' });
+    await expect(store.get('runs/run_1/b/c')).rejects.toMatchObject({ code: 'E_PAYLOAD_MISSING' });
+    expect((await store.get('runs/run_10/a')).length + (await store.get('runs/run_2/a')).length).toBe(2);
+  });
 }

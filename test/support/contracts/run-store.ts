@@ -365,6 +365,59 @@ export function runStoreContract(open: () => Promise<StoreUnderTest>): void {
     }
     expect((await store.list({}, { limit: 10, now: NOW })).items).toEqual([]);
   });
+
+  test('dead letters are filtered, read by id, and removed once', async () => {
+    const { store } = await open();
+    for (let index = 0; index < 9; index++) {
+      await store.putDeadLetter({
+        id: `message-${index}`,
+        body: `{"n":${index}}`,
+        reason: { code: index % 3 === 0 ? 'E_INPUT_INVALID' : 'E_MESSAGE_MALFORMED', message: 'no' },
+        firstSeen: NOW + index,
+        ...(index % 2 === 0 ? { tenant: 'acme', workflow: 'onboard-customer' } : {}),
+      });
+    }
+    const listed = async (filter: Parameters<RunStore['listDeadLetters']>[0]['filter']) =>
+      (
+        await all((after) => store.listDeadLetters({ limit: 2, ...(filter ? { filter } : {}), ...(after === undefined ? {} : { after }) }))
+      ).map(({ id }) => Number(id.slice('message-'.length)));
+    expect(await listed({ code: 'E_INPUT_INVALID' })).toEqual([6, 3, 0]);
+    expect(await listed({ code: 'E_INPUT_INVALID', tenant: 'acme' })).toEqual([6, 0]);
+    expect(await listed({ workflow: 'onboard-customer' })).toEqual([8, 6, 4, 2, 0]);
+    expect(await listed({ workflow: 'another' })).toEqual([]);
+    expect((await store.deadLetters(['message-1', 'message-77', 'message-1'])).map(({ body }) => body)).toEqual(['{"n":1}']);
+    expect([await store.removeDeadLetter('message-6'), await store.removeDeadLetter('message-6')]).toEqual([true, false]);
+    expect(await listed({ code: 'E_INPUT_INVALID' })).toEqual([3, 0]);
+  });
+
+  test('a purged run leaves its identity and nothing else, and keeps its key bound', async () => {
+    const { store } = await open();
+    const ended = run('run_gone', {
+      status: 'failed',
+      endedAt: NOW + 5,
+      spilled: true,
+      journal: new Uint8Array([1, 2]),
+      inbox: 0,
+      outcome: { error: { code: 'E_CALL_FAILED', message: 'no' } },
+      nonce: 'last',
+    });
+    delete ended.due;
+    await store.create(run('run_gone'));
+    expect(await store.purge('run_gone', 'nonce-of-run_gone', NOW)).toBe(false);
+    await store.append('run_gone', { incarnation: 0, first: 0, count: 1, nonce: 's', data: new Uint8Array([1]) });
+    await store.replace(ended, 'nonce-of-run_gone');
+    await store.deliver('run_gone', { key: 'k', at: NOW, kind: 'late', data: null }, NOW);
+    expect(await store.purge('run_gone', 'another', NOW)).toBe(false);
+    expect(await store.purge('run_gone', 'last', NOW + 9)).toBe(true);
+    expect(await store.purge('run_gone', 'last', NOW + 99)).toBe(true);
+    const left = (await one(store, 'run_gone')) as RunRecord;
+    expect(left).toMatchObject({ status: 'failed', key: 'key-of-run_gone', fingerprint: 'fingerprint', deletedAt: NOW + 9 });
+    expect([left.journal, left.outcome, left.input]).toEqual([undefined, undefined, { text: '' }]);
+    expect(await store.segments('run_gone', 0)).toEqual([]);
+    expect(await store.inbox('run_gone')).toEqual([]);
+    expect((await store.list({}, { limit: 10, now: NOW + 10 })).items).toEqual([]);
+    expect(await store.create(run('run_gone', { nonce: 'again' }))).toMatchObject({ ok: false, found: { deletedAt: NOW + 9 } });
+  });
 }
 
 /** Bytes compare by content whatever class holds them. */
