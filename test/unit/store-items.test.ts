@@ -78,6 +78,7 @@ describe('the run item', () => {
       ...Object.keys(runItem(fullRun('run_1'), 30)),
       'expiresAt',
       'endedAt',
+      'deletedAt',
       'value',
       'valueRef',
       'valueBytes',
