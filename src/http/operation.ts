@@ -47,7 +47,7 @@ async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Ver
   const left = () => call.settings.limits.total - (env.clock.now() - began);
   let prepared: Prepared;
   try {
-    prepared = await inTime(prepare(call, http, env), call, env);
+    prepared = await inTime(prepare(call, http, env), left(), env);
   } catch (error) {
     return unprepared(call, env, error);
   }
@@ -59,7 +59,8 @@ async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Ver
     if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
     const event = await send(call, http, prepared, env, { fresh, left: left() });
     // A stale socket is nobody's failure: once, on another, free of charge.
-    if (event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused && call.effect !== 'unsafe' && !resent) {
+    const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
+    if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
       resent = true;
       fresh = true;
       continue;
@@ -69,7 +70,7 @@ async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Ver
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
-      const renewed = await inTime(prepare(call, http, env, true), call, env).catch(() => undefined);
+      const renewed = await inTime(prepare(call, http, env, true), left(), env).catch(() => undefined);
       if (renewed && renewed.credential !== prepared.credential) {
         prepared = renewed;
         continue;
@@ -85,10 +86,10 @@ class PreparedTooLate extends Error {
 }
 
 /** What takes longer is given up: it must not be sent afterwards. */
-async function inTime<T>(work: Promise<T>, call: Call, env: AttemptEnv): Promise<T> {
+async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {
   let timer: { cancel(): void } | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = env.clock.timer(call.settings.limits.total, () => reject(new PreparedTooLate()));
+    timer = env.clock.timer(ms, () => reject(new PreparedTooLate()));
   });
   try {
     return await Promise.race([work, late]);
