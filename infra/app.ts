@@ -11,6 +11,7 @@ import { ConfigError, resolveStage, variables } from './config.ts';
 import { CONTEXT } from './context.ts';
 import { FUNCTIONS } from './settings.ts';
 import { HoldfastStack } from './stack.ts';
+import { deployedVersion } from './version.ts';
 
 try {
   const outdir = process.env.CDK_OUTDIR ?? join(ROOT, 'cdk.out');
@@ -23,7 +24,7 @@ try {
     checkProject(ROOT, stage),
   ]);
   const folders = Object.fromEntries(FUNCTIONS.map((fn) => [fn, bundles[fn].dir])) as Record<(typeof FUNCTIONS)[number], string>;
-  new HoldfastStack(app, stage, folders);
+  new HoldfastStack(app, stage, { bundles: folders, version: await deployedVersion(folders) });
   app.synth();
 } catch (error) {
   // What a person can mend is said without a stack.

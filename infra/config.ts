@@ -46,7 +46,28 @@ export type StageConfig = {
     /** SHA-256 of each API token as 64 hex digits, or the environment variable that holds them (comma separated) at synthesis. */
     tokenHashes: readonly string[] | { env: string };
   };
-  /** Tables and bucket go with the stack: for stages without data of value. Default false. */
+  api?: {
+    /** Requests a second that the HTTP API takes, 1–10000, default 100: more are answered 429 before a function is paid for. */
+    requestsPerSecond?: number;
+    /** Requests that may come at once, 1–5000, default 200. */
+    burst?: number;
+  };
+  /** Days that logs of functions are kept, one of those that CloudWatch knows (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, …), default 30. */
+  logRetentionDays?: number;
+  /** Not for disposable stages, which nobody watches. */
+  alarms?: {
+    /** Who is told: a topic of the stage's own with this address as subscriber. Its key costs $1 a month. */
+    email?: string;
+    /** An existing SNS topic that is told instead. */
+    topicArn?: string;
+    /** `essential`: one alarm for each thing that can go wrong. `full`: also their causes, function by function, at $0.10 a month each. */
+    coverage?: 'essential' | 'full';
+    /** Runs that may fail in five minutes without anybody being told, 0–1000000, default 10. */
+    failedRuns?: number;
+  };
+  /** A CloudWatch dashboard: $3 a month, the first three of an account are free. Default false. */
+  dashboard?: boolean;
+  /** Everything goes with the stack: for stages without data of value. Default false. */
   disposable?: boolean;
 };
 
@@ -62,6 +83,15 @@ export type Stage = {
   allow: readonly string[];
   secrets: string;
   tokenHashes: readonly string[];
+  api: { requestsPerSecond: number; burst: number };
+  logRetentionDays: number;
+  alarms: {
+    email?: string | undefined;
+    topicArn?: string | undefined;
+    coverage: 'essential' | 'full';
+    failedRuns: number;
+  };
+  dashboard: boolean;
   disposable: boolean;
 };
 
@@ -73,6 +103,8 @@ const PROFILES = {
 const MOST_WITHOUT_WINDOW = 10;
 /** Runs that wait for months keep what they have read. */
 const LONGEST_RUN_DAYS = 365;
+/** CloudWatch keeps logs for these numbers of days and no others. */
+const LOG_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096, 1_827, 2_192, 2_557, 2_922, 3_288, 3_653];
 
 /** Types the configuration and gives it back as it is; `resolveStage` checks it. */
 export const defineConfig = (config: Config): Config => config;
@@ -83,10 +115,13 @@ const whole = (low: number, high: number, unit: string) => {
 };
 const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
 
+const flag = () => z.boolean({ error: 'must be true or false' }).default(false);
+const LOG_DAYS_HINT = `must be a number of days that CloudWatch knows: ${LOG_DAYS.join(', ')}`;
 const TOKENS = "must be the SHA-256 of each token as 64 hex digits, never the token itself, or { env: 'NAME' }";
 const TokenHash = text(/^[\da-f]{64}$/i, TOKENS);
 
-const StageSchema = z
+/** What a stage may say, with its limits and defaults: docs/settings.md is held against it. */
+export const StageSchema = z
   .strictObject({
     vars: z.record(z.string(), text(/./, "must be a text such as the API's URL")).default({}),
     worker: z
@@ -105,7 +140,26 @@ const StageSchema = z
     auth: z.strictObject({
       tokenHashes: z.union([z.array(TokenHash).min(1, { error: TOKENS }), z.strictObject({ env: z.string().min(1) })], { error: TOKENS }),
     }),
-    disposable: z.boolean().default(false),
+    api: z
+      .strictObject({
+        requestsPerSecond: whole(1, 10_000, 'requests').default(100),
+        burst: whole(1, 5_000, 'requests').default(200),
+      })
+      .prefault({}),
+    logRetentionDays: z
+      .int({ error: LOG_DAYS_HINT })
+      .refine((days) => LOG_DAYS.includes(days), { error: LOG_DAYS_HINT })
+      .default(30),
+    alarms: z
+      .strictObject({
+        email: z.email({ error: 'must be an address such as ops@example.com' }).optional(),
+        topicArn: text(/^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$/, 'must be the ARN of an SNS topic that is not FIFO').optional(),
+        coverage: z.enum(['essential', 'full'], { error: "must be 'essential' or 'full'" }).default('essential'),
+        failedRuns: whole(0, 1_000_000, 'runs').default(10),
+      })
+      .prefault({}),
+    dashboard: flag(),
+    disposable: flag(),
   })
   .check(({ value, issues }) => {
     const fault = (path: string[], message: string) => issues.push({ code: 'custom', path, message, input: value });
@@ -121,6 +175,9 @@ const StageSchema = z
     }
     if (value.payloadDays !== undefined && value.payloadDays <= value.retentionDays) {
       fault(['payloadDays'], `must be more than retentionDays (${value.retentionDays}): a kept run would lose what it has read`);
+    }
+    if (value.alarms.email !== undefined && value.alarms.topicArn !== undefined) {
+      fault(['alarms', 'topicArn'], 'has subscribers of its own: give it or alarms.email, not both');
     }
   });
 

@@ -4,7 +4,7 @@ import type { Construct } from 'constructs';
 import type { Stage } from './config.ts';
 import { Alarms } from './constructs/alarms.ts';
 import { DeploymentKey } from './constructs/deployment-key.ts';
-import { type Bundles, Functions } from './constructs/functions.ts';
+import { type Deployed, Functions } from './constructs/functions.ts';
 import { HttpApi } from './constructs/http-api.ts';
 import { Payloads } from './constructs/payloads.ts';
 import { Queues } from './constructs/queues.ts';
@@ -13,7 +13,7 @@ import { Tables } from './constructs/tables.ts';
 import { stackName } from './names.ts';
 
 export class HoldfastStack extends Stack {
-  constructor(scope: Construct, stage: Stage, bundles: Bundles, props: StackProps = {}) {
+  constructor(scope: Construct, stage: Stage, deployed: Deployed, props: StackProps = {}) {
     super(scope, stackName(stage.name), {
       stackName: stackName(stage.name),
       description: `Holdfast, stage ${stage.name}: durable runs on SQS, Lambda and DynamoDB`,
@@ -24,7 +24,7 @@ export class HoldfastStack extends Stack {
     const tables = new Tables(this, 'Tables', stage);
     const payloads = new Payloads(this, 'Payloads', stage);
     new DeploymentKey(this, 'DeploymentKey', stage);
-    const functions = new Functions(this, 'Functions', stage, { queues, tables, payloads }, bundles).all;
+    const functions = new Functions(this, 'Functions', stage, { queues, tables, payloads }, deployed).all;
     const api = new HttpApi(this, 'HttpApi', stage, functions.api);
     new Schedule(this, 'Schedule', stage, functions.sweeper);
     // Nobody watches a stage that can be thrown away.
@@ -33,5 +33,8 @@ export class HoldfastStack extends Stack {
     new CfnOutput(this, 'ApiUrl', { value: api.url });
     new CfnOutput(this, 'StartQueueUrl', { value: queues.start.queueUrl });
     new CfnOutput(this, 'RunsTable', { value: tables.runs.tableName });
+    new CfnOutput(this, 'ConnectionsTable', { value: tables.connections.tableName });
+    new CfnOutput(this, 'PayloadsBucket', { value: payloads.bucket.bucketName });
+    new CfnOutput(this, 'Version', { value: deployed.version });
   }
 }

@@ -1,6 +1,6 @@
 /** The Lambda functions, what invokes the three that queues feed, and the environment that all of them read at start-up. */
 import { Architecture, Code, EventSourceMapping, Function as LambdaFunction, RecursiveLoop, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
@@ -12,20 +12,21 @@ import type { Queues } from './queues.ts';
 import type { Tables } from './tables.ts';
 
 export type Stores = { queues: Queues; tables: Tables; payloads: Payloads };
-/** The folder of each function's bundle. */
+/** The folder of each function's bundle, and the version that they are together. */
 export type Bundles = Readonly<Record<FunctionName, string>>;
+export type Deployed = { bundles: Bundles; version: string };
 
 export class Functions extends Construct {
   readonly all: Readonly<Record<FunctionName, LambdaFunction>>;
 
-  constructor(scope: Construct, id: string, stage: Stage, stores: Stores, bundles: Bundles) {
+  constructor(scope: Construct, id: string, stage: Stage, stores: Stores, { bundles, version }: Deployed) {
     super(scope, id);
     const make = (name: FunctionName): LambdaFunction => {
       const within = new Construct(this, name);
       const functionName = `holdfast-${stage.name}-${name}`;
       const logGroup = new LogGroup(within, 'Logs', {
         logGroupName: `/aws/lambda/${functionName}`,
-        retention: RetentionDays.ONE_MONTH,
+        retention: stage.logRetentionDays,
         removalPolicy: RemovalPolicy.DESTROY,
       });
       return new LambdaFunction(within, 'Function', {
@@ -36,7 +37,7 @@ export class Functions extends Construct {
         code: Code.fromAsset(bundles[name]),
         memorySize: memoryOf(name, stage),
         timeout: Duration.seconds(timeoutOf(name, stage)),
-        environment: environment(name, stage, stores),
+        environment: { ...environment(name, stage, stores), HOLDFAST_VERSION: version },
         role: functionRole(within, name, { ...stores, stage, logGroup }),
         logGroup,
         // Wakes go from queue to worker to queue: Lambda takes that for a runaway loop and ends it after 16 rounds.

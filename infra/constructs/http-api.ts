@@ -18,7 +18,12 @@ export class HttpApi extends Construct {
       proxy: true,
       endpointTypes: [EndpointType.REGIONAL],
       integrationOptions: { allowTestInvoke: false, timeout: Duration.seconds(TIMEOUTS.api) },
-      deployOptions: { stageName: stage.name },
+      deployOptions: {
+        stageName: stage.name,
+        // What is more is answered 429 by API Gateway, before a function is paid for.
+        throttlingRateLimit: stage.api.requestsPerSecond,
+        throttlingBurstLimit: stage.api.burst,
+      },
       // Its logs need a role for the whole account, which is not this stack's to give.
       cloudWatchRole: false,
     });

@@ -4,6 +4,10 @@ import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
 import type { Stage } from '../config.ts';
 
+/** What presigned uploads are put under. */
+const UPLOADS = 'uploads/';
+const UPLOAD_LIFE = Duration.days(2);
+
 export class Payloads extends Construct {
   readonly bucket: Bucket;
 
@@ -16,8 +20,12 @@ export class Payloads extends Construct {
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
-      // By age and not by use: so it must be later than the end of any run that may still read the object.
-      lifecycleRules: [{ expiration: Duration.days(stage.payloadDays), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      lifecycleRules: [
+        // By age and not by use: so it must be later than the end of any run that may still read the object.
+        { expiration: Duration.days(stage.payloadDays), abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        // A batch that was uploaded is started within minutes or never.
+        { id: 'uploads', prefix: UPLOADS, expiration: UPLOAD_LIFE },
+      ],
       removalPolicy: stage.disposable ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
     });
   }

@@ -18,6 +18,9 @@ const CONSUME = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttribu
 const SEND = ['sqs:SendMessage'];
 const READ_RUNS = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'];
 const WRITE_RUNS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'];
+/** Dead letters by themselves, the segments and inbox of a run together. */
+const REMOVE_RUNS = ['dynamodb:DeleteItem', 'dynamodb:BatchWriteItem'];
+const TOKENS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Query'];
 
 export function functionRole(scope: Construct, name: FunctionName, resources: Resources): Role {
   const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
@@ -35,12 +38,14 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
     // Without it, S3 says "denied" of an object that is not there, and nobody could tell the two apart.
     { actions: ['s3:ListBucket'], resource: bucket.bucketArn },
   ];
+  const removePayloads: Grant = { actions: ['s3:DeleteObject'], resource: bucket.arnForObjects('*') };
   const writePayloads: Grant = { actions: ['s3:PutObject'], resource: bucket.arnForObjects('*') };
   const log: Grant = { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resource: logGroup.logGroupArn };
   return {
     worker: [
       log,
-      { actions: CONSUME, resource: queues.start.queueArn },
+      // A batch is a run that starts others.
+      { actions: [...CONSUME, ...SEND], resource: queues.start.queueArn },
       { actions: [...CONSUME, ...SEND], resource: queues.wake.queueArn },
       { actions: SEND, resource: queues.deadLetters.queueArn },
       { actions: [...READ_RUNS, ...WRITE_RUNS], resource: runs },
@@ -50,11 +55,14 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
     ],
     api: [
       log,
+      { actions: SEND, resource: queues.start.queueArn },
       { actions: SEND, resource: queues.wake.queueArn },
-      { actions: [...READ_RUNS, ...WRITE_RUNS], resource: runs },
+      { actions: [...READ_RUNS, ...WRITE_RUNS, ...REMOVE_RUNS], resource: runs },
+      { actions: TOKENS, resource: tables.connections.tableArn },
       { actions: ['dynamodb:Query'], resource: `${runs}/index/${RECENT_INDEX}` },
       ...readPayloads,
       writePayloads,
+      removePayloads,
     ],
     sweeper: [
       log,

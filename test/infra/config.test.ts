@@ -29,6 +29,10 @@ describe('a stage', () => {
       allow: [],
       secrets: 'secrets-manager:holdfast/test/',
       tokenHashes: [HASH],
+      api: { requestsPerSecond: 100, burst: 200 },
+      logRetentionDays: 30,
+      alarms: { coverage: 'essential', failedRuns: 10 },
+      dashboard: false,
       disposable: false,
     });
   });
@@ -56,7 +60,11 @@ describe('a stage', () => {
 
 describe('a mistake is told with file, field and remedy', () => {
   it.each<[string, Config, string]>([
-    ['an unknown stage', config, 'holdfast.config.ts: stages: there is no stage "test": use one of local, dev, prod, or add it'],
+    [
+      'an unknown stage',
+      config,
+      'holdfast.config.ts: stages: there is no stage "test": use one of local, localstack, dev, prod, or add it',
+    ],
     ['no stages at all', {} as Config, 'holdfast.config.ts: stages: is missing: export default defineConfig({ stages: { … } })'],
     ['too much time', stage({ worker: { timeout: 901 } }), 'stages.test.worker.timeout: must be a whole number of seconds from 1 to 900'],
     ['time as a text', stage({ worker: { timeout: '3m' } }), 'stages.test.worker.timeout: must be a whole number of seconds from 1 to 900'],
@@ -89,6 +97,29 @@ describe('a mistake is told with file, field and remedy', () => {
       stage({ auth: { tokenHashes: ['local-dev'] } }),
       "stages.test.auth.tokenHashes.0: must be the SHA-256 of each token as 64 hex digits, never the token itself, or { env: 'NAME' }",
     ],
+    [
+      'logs for as long as CloudWatch does not know',
+      stage({ logRetentionDays: 31 }),
+      'stages.test.logRetentionDays: must be a number of days',
+    ],
+    [
+      'more requests than API Gateway takes',
+      stage({ api: { requestsPerSecond: 0 } }),
+      'stages.test.api.requestsPerSecond: must be a whole number of requests from 1 to 10000',
+    ],
+    [
+      'an address that is none',
+      stage({ alarms: { email: 'ops' } }),
+      'stages.test.alarms.email: must be an address such as ops@example.com',
+    ],
+    [
+      'two ways to tell',
+      stage({ alarms: { email: 'ops@example.com', topicArn: 'arn:aws:sns:eu-central-1:123456789012:ops' } }),
+      'stages.test.alarms.topicArn: has subscribers of its own: give it or alarms.email, not both',
+    ],
+    ['a topic that is a name', stage({ alarms: { topicArn: 'ops' } }), 'stages.test.alarms.topicArn: must be the ARN of an SNS topic'],
+    ['half of the alarms', stage({ alarms: { coverage: 'some' } }), "stages.test.alarms.coverage: must be 'essential' or 'full'"],
+    ['a dashboard with a name', stage({ dashboard: 'ours' }), 'stages.test.dashboard: must be true or false'],
     ['no way in', stage({ auth: { tokenHashes: [] } }), 'stages.test.auth.tokenHashes: must be the SHA-256 of each token'],
   ])('%s', (_, given, expected) => {
     expect(complaint(given)).toContain(expected);
@@ -126,6 +157,13 @@ describe('the stages of this project', () => {
       billing: 'http://127.0.0.1:3001/billing',
       mailer: 'http://127.0.0.1:3001/mailer',
     });
+  });
+
+  it('has one for LocalStack, whose functions are told where the demo API is as they see it', () => {
+    const localstack = resolveStage(config, 'localstack', {});
+    expect(localstack).toMatchObject({ secrets: 'secrets-manager:holdfast/localstack/', disposable: true, worker: { timeout: 30 } });
+    expect(localstack.tokenHashes).toEqual(resolveStage(config, 'local', {}).tokenHashes);
+    expect(localstack.vars.crm).toBe('http://127.0.0.1:3001/crm');
   });
 
   it.each(['dev', 'prod'])('needs a token for %s from the environment, and allows nothing that is not public', (name) => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import config from '../../holdfast.config.ts';
 import { RUNS_TABLE_SCHEMA } from '../../src/aws/table-schema.ts';
 import { DEPLOYMENT_KEY } from '../../src/http/runtime.ts';
-import { allowed, named, resources, templateOf } from './support/template.ts';
+import { allowed, named, resources, templateOf, VERSION } from './support/template.ts';
 
 const HASH = 'ab'.repeat(32);
 const prod = templateOf(config, 'prod', { HOLDFAST_API_TOKEN_SHA256: HASH });
@@ -108,7 +108,15 @@ describe('payloads', () => {
 
   it('go long after the last run that could read them', () => {
     prod.hasResourceProperties('AWS::S3::Bucket', {
-      LifecycleConfiguration: { Rules: [Match.objectLike({ Status: 'Enabled', ExpirationInDays: 90 + 365 })] },
+      LifecycleConfiguration: { Rules: Match.arrayWith([Match.objectLike({ Status: 'Enabled', ExpirationInDays: 90 + 365 })]) },
+    });
+  });
+
+  it('keeps uploads for two days: a batch is started within minutes or never', () => {
+    prod.hasResourceProperties('AWS::S3::Bucket', {
+      LifecycleConfiguration: {
+        Rules: Match.arrayWith([Match.objectLike({ Status: 'Enabled', Prefix: 'uploads/', ExpirationInDays: 2 })]),
+      },
     });
   });
 });
@@ -162,6 +170,7 @@ describe('functions', () => {
       HOLDFAST_VAR_CRM: 'https://api.crm.example',
       HOLDFAST_VAR_BILLING: 'https://api.billing.example',
       HOLDFAST_VAR_MAILER: 'https://api.mailer.example',
+      HOLDFAST_VERSION: VERSION,
     });
   });
 
@@ -170,10 +179,14 @@ describe('functions', () => {
     expect(environment('worker')).not.toHaveProperty('HOLDFAST_ALLOW');
   });
 
-  it('log into groups that forget after a month', () => {
-    const groups = Object.values(resources(prod, 'AWS::Logs::LogGroup')).map(({ Properties }) => Properties);
+  it.each([
+    ['a month', {}, 30],
+    ['as long as the configuration says', { logRetentionDays: 365 }, 365],
+  ])('log into groups that forget after %s', (_, given, days) => {
+    const template = templateOf({ stages: { logs: { auth: config.stages.local!.auth, ...given } } }, 'logs');
+    const groups = Object.values(resources(template, 'AWS::Logs::LogGroup')).map(({ Properties }) => Properties);
     expect(groups).toHaveLength(4);
-    for (const group of groups) expect(group).toMatchObject({ RetentionInDays: 30 });
+    for (const group of groups) expect(group).toMatchObject({ RetentionInDays: days });
   });
 });
 
@@ -231,8 +244,29 @@ describe('the HTTP API', () => {
     prod.hasResourceProperties('AWS::ApiGateway::Stage', { StageName: 'prod' });
   });
 
+  it('takes so many requests as the configuration says', () => {
+    const template = templateOf({ stages: { api: { auth: config.stages.local!.auth, api: { requestsPerSecond: 7, burst: 9 } } } }, 'api');
+    template.hasResourceProperties('AWS::ApiGateway::Stage', {
+      MethodSettings: [Match.objectLike({ HttpMethod: '*', ResourcePath: '/*', ThrottlingRateLimit: 7, ThrottlingBurstLimit: 9 })],
+    });
+  });
+
   it('leaves the account’s settings alone', () => {
     prod.resourceCountIs('AWS::ApiGateway::Account', 0);
+  });
+});
+
+describe('outputs', () => {
+  it('name what people and tools need to reach the stack, and what is deployed', () => {
+    expect(Object.keys(prod.toJSON().Outputs as object).sort()).toEqual([
+      'ApiUrl',
+      'ConnectionsTable',
+      'PayloadsBucket',
+      'RunsTable',
+      'StartQueueUrl',
+      'Version',
+    ]);
+    prod.hasOutput('Version', { Value: VERSION });
   });
 });
 
@@ -260,7 +294,7 @@ describe('permissions', () => {
       'sqs:ReceiveMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'sqs:DeleteMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'sqs:GetQueueAttributes': ['holdfast-prod-start', 'holdfast-prod-wake'],
-      'sqs:SendMessage': ['holdfast-prod-dead-letters', 'holdfast-prod-wake'],
+      'sqs:SendMessage': ['holdfast-prod-dead-letters', 'holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
       'dynamodb:GetItem': ['holdfast-prod-runs'],
       'dynamodb:Query': ['holdfast-prod-runs'],
@@ -273,17 +307,20 @@ describe('permissions', () => {
     });
   });
 
-  it('lets the API start and show runs', () => {
+  it('lets the API start, show and delete runs, and keep tokens', () => {
     expect(allowed(prod, 'holdfast-prod-api')).toEqual({
       ...logs('api'),
-      'sqs:SendMessage': ['holdfast-prod-wake'],
+      'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
-      'dynamodb:GetItem': ['holdfast-prod-runs'],
-      'dynamodb:Query': ['holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
-      'dynamodb:PutItem': ['holdfast-prod-runs'],
+      'dynamodb:GetItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
+      'dynamodb:Query': ['holdfast-prod-connections', 'holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
+      'dynamodb:PutItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
       'dynamodb:UpdateItem': ['holdfast-prod-runs'],
+      'dynamodb:DeleteItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
+      'dynamodb:BatchWriteItem': ['holdfast-prod-runs'],
       's3:GetObject': [`${bucket}/*`],
       's3:PutObject': [`${bucket}/*`],
+      's3:DeleteObject': [`${bucket}/*`],
       's3:ListBucket': [bucket],
     });
   });

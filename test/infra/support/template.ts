@@ -10,6 +10,8 @@ import { HoldfastStack } from '../../../infra/stack.ts';
 
 export type Resource = { Type: string; Properties: Record<string, unknown>; DeletionPolicy?: string };
 
+export const VERSION = '0.0.0-test';
+
 export function templateOf(config: Config, name: string, env: Record<string, string> = {}): Template {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-infra-'));
   const code = join(dir, 'code');
@@ -17,7 +19,7 @@ export function templateOf(config: Config, name: string, env: Record<string, str
   writeFileSync(join(code, 'index.mjs'), 'export const handler = async () => {};\n');
   const app = new App({ outdir: join(dir, 'out'), context: CONTEXT, analyticsReporting: false, autoSynth: false });
   const bundles = { worker: code, api: code, sweeper: code, 'dead-letters': code };
-  return Template.fromStack(new HoldfastStack(app, resolveStage(config, name, env), bundles));
+  return Template.fromStack(new HoldfastStack(app, resolveStage(config, name, env), { bundles, version: VERSION }));
 }
 
 export function resources(template: Template, type: string): Record<string, Resource> {
