@@ -6,6 +6,8 @@ const project = (name: string, timeout: number) => ({
 });
 
 const report = process.env.HOLDFAST_TEST_REPORT;
+/** Only when it is asked for by name: it needs an AWS API to deploy to, and `npm test` needs nothing but npm. */
+const localstack = process.argv.some((argument) => /^(--project=)?localstack$/.test(argument));
 
 export default defineConfig({
   test: {
@@ -23,6 +25,14 @@ export default defineConfig({
           typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
         },
       },
+      ...(localstack
+        ? [
+            {
+              extends: true as const,
+              test: { ...project('localstack', 300_000).test, globalSetup: 'test/support/localstack/setup.ts', maxConcurrency: 20 },
+            },
+          ]
+        : []),
     ],
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },

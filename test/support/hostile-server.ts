@@ -42,7 +42,7 @@ export type HostileServer = {
   close(): Promise<void>;
 };
 
-export async function hostileServer(): Promise<HostileServer> {
+export async function hostileServer({ host = '127.0.0.1' }: { host?: string } = {}): Promise<HostileServer> {
   const received: Received[] = [];
   const effects: Received[] = [];
   const open = new Map<Socket, number>();
@@ -148,7 +148,7 @@ export async function hostileServer(): Promise<HostileServer> {
     timers.add(timer);
   }
 
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening) => server.listen(0, host, listening));
   const { port } = server.address() as AddressInfo;
 
   return {

@@ -1,0 +1,54 @@
+/** `cdklocal` against an endpoint. Knows commands and their environment, and nothing of what is deployed. */
+import { join } from 'node:path';
+import { ROOT } from '../../../infra/bundle.ts';
+import { command } from './command.ts';
+
+export const REGION = 'us-east-1';
+export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
+/** Everybody's in an emulator. */
+const ACCOUNT = '000000000000';
+/** A deployment takes ten seconds on an idle machine. */
+const LONGEST_MS = 300_000;
+
+export type Cdk = {
+  /** What all stacks of the account share; does nothing where it is there. */
+  bootstrap(): Promise<void>;
+  /** `assembly`: a folder that was synthesised. Resolves with the stack's outputs file. */
+  deploy(assembly: string, outputs: string): Promise<void>;
+  destroy(assembly: string): Promise<void>;
+};
+
+export function cdklocal(url: string): Cdk {
+  const run = (...args: string[]) =>
+    command(process.execPath, [join(ROOT, 'node_modules', 'aws-cdk-local', 'bin', 'cdklocal'), ...args, '--no-notices'], {
+      cwd: ROOT,
+      ms: LONGEST_MS,
+      env: {
+        AWS_ENDPOINT_URL: url,
+        AWS_ENDPOINT_URL_S3: url,
+        AWS_S3_FORCE_PATH_STYLE: '1',
+        AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+        AWS_SESSION_TOKEN: undefined,
+        AWS_PROFILE: undefined,
+        AWS_REGION: REGION,
+        AWS_DEFAULT_REGION: REGION,
+        // cdklocal clears what begins with AWS_ unless it is named here.
+        AWS_ENVAR_ALLOWLIST: 'AWS_REGION,AWS_DEFAULT_REGION',
+        CDK_HOME: join(ROOT, '.localstack', 'cdk'),
+        CDK_DISABLE_CLI_TELEMETRY: 'true',
+        CI: '1',
+      },
+    });
+  return {
+    async bootstrap() {
+      await run('bootstrap', `aws://${ACCOUNT}/${REGION}`);
+    },
+    async deploy(assembly, outputs) {
+      await run('deploy', '--app', assembly, '--all', '--require-approval', 'never', '--outputs-file', outputs);
+    },
+    async destroy(assembly) {
+      await run('destroy', '--app', assembly, '--all', '--force');
+    },
+  };
+}
