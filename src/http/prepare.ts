@@ -45,15 +45,12 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
     );
   }
   headers[auth.header] = credential;
-  return { origin, path, headers, credential, secrets: spellings([...secrets, credential.replace(/^(?:Bearer|Basic) /, '')]) };
+  return { origin, path, headers, credential, secrets: shown([...secrets, credential]) };
 }
 
-/** As an API may echo them: plain, inside JSON, inside a URL. The longest first, since one may contain another. */
-function spellings(secrets: readonly string[]): readonly string[] {
-  const all = secrets.flatMap((secret) => {
-    const inJson = JSON.stringify(secret).slice(1, -1);
-    return [secret, inJson, inJson.replaceAll('/', '\\/'), encodeURIComponent(secret)];
-  });
+/** What an API may echo: the secrets, and the credential that was made of them, with or without its padding. The longest first, since one may contain another. */
+function shown(secrets: readonly string[]): readonly string[] {
+  const all = secrets.map((secret) => secret.replace(/^(?:Bearer|Basic) /, '').replace(/=+$/, ''));
   return [...new Set(all)].sort((a, b) => b.length - a.length);
 }
 

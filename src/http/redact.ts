@@ -9,14 +9,16 @@ const SHORTEST = 8;
 export async function scrub(answer: Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
   for (const secret of secrets) {
     if (secret.length < SHORTEST) continue;
-    const inBody = answer.body.includes(secret);
-    const inHeaders = Object.values(answer.headers).some((value) => value.includes(secret));
+    const core = longestPlain(secret);
+    const inBody = answer.body.includes(core);
+    const inHeaders = Object.values(answer.headers).some((value) => value.includes(core));
     if (!inBody && !inHeaders) continue;
     const mark = `‹redacted:${await fingerprint(secret, http)}›`;
-    if (inBody) answer.body = replaceAll(answer.body, Buffer.from(secret), Buffer.from(mark));
+    const echoed = new RegExp(Array.from(secret, spellings).join(''), 'g');
+    if (inBody) answer.body = replaceAll(answer.body, echoed, mark);
     for (const name in answer.headers) {
       // Header values are latin-1: the mark's own quotes would not come back from a Headers object.
-      answer.headers[name] = (answer.headers[name] as string).replaceAll(secret, mark.replace('‹', '<').replace('›', '>'));
+      answer.headers[name] = (answer.headers[name] as string).replace(echoed, mark.replace('‹', '<').replace('›', '>'));
     }
   }
 }
@@ -29,13 +31,34 @@ async function fingerprint(secret: string, http: Pick<HttpRuntime, 'sign'>): Pro
   }
 }
 
-function replaceAll(body: Buffer, what: Buffer, by: Buffer): Buffer {
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (let at = body.indexOf(what); at !== -1; at = body.indexOf(what, from)) {
-    parts.push(body.subarray(from, at), by);
-    from = at + what.length;
-  }
-  parts.push(body.subarray(from));
-  return Buffer.concat(parts);
+/** Letters and digits are written alike everywhere: what does not hold these holds no spelling of the secret. Cheap, for every answer. */
+function longestPlain(secret: string): string {
+  return (secret.match(/[A-Za-z0-9]+/g) ?? []).reduce((longest, run) => (run.length > longest.length ? run : longest), '');
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };
+
+/** As writers put a character into plain text, JSON, a URL, a form or HTML, one within another or not. A pattern over bytes as latin-1. */
+function spellings(char: string): string {
+  if (/[A-Za-z0-9]/.test(char)) return char;
+  const code = char.codePointAt(0) as number;
+  const bytes = Array.from(Buffer.from(char), (byte) => byte.toString(16).padStart(2, '0'));
+  const units = Array.from({ length: char.length }, (_, at) => char.charCodeAt(at).toString(16).padStart(4, '0'));
+  const ways = [
+    `\\\\{0,7}${bytes.map((byte) => `\\x${byte}`).join('')}`,
+    units.map((unit) => `\\\\{1,7}u${anyCase(unit)}`).join(''),
+    bytes.map((byte) => `%(?:25){0,3}${anyCase(byte)}`).join(''),
+    `&#(?:0*${code}|[xX]0*${anyCase(code.toString(16))});`,
+  ];
+  if (char in ENTITIES) ways.push(`&${ENTITIES[char]};`);
+  if (char === ' ') ways.push('\\+');
+  // As it stood in the request's header.
+  if (bytes.length > 1 && code < 0x100) ways.push(`\\x${code.toString(16)}`);
+  return `(?:${ways.join('|')})`;
+}
+
+const anyCase = (hex: string): string => hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+
+function replaceAll(body: Buffer, echoed: RegExp, mark: string): Buffer {
+  return Buffer.from(body.latin1Slice().replace(echoed, Buffer.from(mark).latin1Slice()), 'latin1');
 }

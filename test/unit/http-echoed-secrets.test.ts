@@ -1,0 +1,67 @@
+/** An API that shows a caller what the caller sent must not put a credential into the journal, however it writes it down. */
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Auth, basic, bearer, header } from '../../src/http/auth.ts';
+import { secret } from '../../src/http/secrets.ts';
+import { failure, type Harness, harness } from '../support/http.ts';
+
+/** Of everything that some writer escapes: quotes, slashes, what HTML and URLs mind, what base64 has of its own. */
+const AWKWARD = `p@ss/w0rd+&<x>="y'z~%{}\\`;
+const PASSWORD = `${AWKWARD} ünïcode ☃ 😀`;
+
+let world: Harness;
+beforeEach(async () => {
+  world = await harness();
+  world.secrets.set('awkward', AWKWARD);
+  world.secrets.set('password', PASSWORD);
+});
+afterEach(() => world.close());
+
+const escaped = (text: string, which: RegExp, digits: (hex: string) => string = (hex) => hex) =>
+  text.replace(which, (char) => `\\u${digits(char.charCodeAt(0).toString(16).padStart(4, '0'))}`);
+const json = (text: string) => JSON.stringify(text).slice(1, -1);
+const upper = (hex: string) => hex.toUpperCase();
+const strict = (text: string) =>
+  encodeURIComponent(text).replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** As one writer or another puts a text into a body. */
+const WRITERS: Record<string, (text: string) => string> = {
+  'plain text': (text) => text,
+  JSON: json,
+  'JSON with escaped slashes (PHP)': (text) => escaped(json(text).replaceAll('/', '\\/'), /[^ -~]/g),
+  'JSON in ASCII (Python)': (text) => escaped(json(text), /[^ -~]/g),
+  'JSON that is safe in HTML (Go)': (text) => escaped(json(text), /[<>&]/g),
+  'JSON that is safe everywhere (.NET)': (text) => escaped(json(text).replaceAll('\\"', '\u0022'), /[^ -~]|["&'+<>`]/g, upper),
+  'a URL': encodeURIComponent,
+  'a URL in lower case': (text) => encodeURIComponent(text).replace(/%../g, (byte) => byte.toLowerCase()),
+  'a URL with everything escaped': strict,
+  'a form': (text) => new URLSearchParams([['', text]]).toString().slice(1),
+  HTML: (text) =>
+    text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+};
+
+const base64 = (password: string) => Buffer.from(`ada:${password}`).toString('base64');
+
+describe.each([
+  ['a bearer token', bearer(secret('awkward')), [AWKWARD]],
+  ['a header of its own', header('X-Api-Key', secret('awkward')), [AWKWARD]],
+  ['basic auth', basic('ada', secret('password')), [PASSWORD, base64(PASSWORD), base64(PASSWORD).replace(/=+$/, '')]],
+] as [string, Auth, string[]][])('the secret of %s', (_what, auth, shown) => {
+  it.each(Object.entries(WRITERS))('is taken out of what is written as %s', async (_how, write) => {
+    for (const text of shown) {
+      world.server.script({ headers: { 'content-type': 'text/plain' }, body: `before ${write(text)} after` });
+      const { data } = await world.connect({ auth }).get('/');
+      expect(data).toMatch(/^before ‹redacted:[\w-]{8}›(?:=|%3D)* after$/i);
+    }
+  });
+});
+
+it('is not in what the journal keeps of an error, nor in the error', async () => {
+  const auth = basic('ada', secret('password'));
+  for (const [, write] of Object.entries(WRITERS)) {
+    const text = write(base64(PASSWORD));
+    world.server.script({ status: 400, headers: { 'x-request-id': text, 'content-type': 'text/plain' }, body: text });
+    const error = await failure(world.connect({ auth }).get('/'));
+    expect(inspect(error, { depth: 9, getters: true })).not.toContain(text);
+  }
+});
