@@ -60,5 +60,5 @@ function spellings(char: string): string {
 const anyCase = (hex: string): string => hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
 
 function replaceAll(body: Buffer, echoed: RegExp, mark: string): Buffer {
-  return Buffer.from(body.latin1Slice().replace(echoed, Buffer.from(mark).latin1Slice()), 'latin1');
+  return Buffer.from(body.toString('latin1').replace(echoed, Buffer.from(mark).toString('latin1')), 'latin1');
 }
