@@ -43,6 +43,17 @@ export function entryView(entry: Entry, seq: number): JournalItem {
       ...('error' in outcome ? { error: outcome.error } : excerpt(outcome.value)),
     };
   }
+  if (entry.k === 'cancel' || entry.k === 'redrive') {
+    return {
+      seq,
+      type: entry.k,
+      at: time(entry.at),
+      calls: entry.k === 'cancel' ? entry.ops : entry.again,
+      ...(entry.k === 'redrive' ? { from: entry.cut } : {}),
+      ...(entry.by === undefined ? {} : { by: entry.by }),
+      ...(entry.why === undefined ? {} : { why: entry.why }),
+    };
+  }
   const common = { seq, type: entry.k, at: time(entry.at), call: entry.op, label: entry.label };
   if (entry.k === 'start') return { ...common, effect: entry.effect, sending: entry.n };
   return {

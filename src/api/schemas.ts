@@ -83,7 +83,7 @@ export type StartedRun = z.output<typeof StartedRun>;
 
 export const JournalItem = z.strictObject({
   seq: z.int(),
-  type: z.enum(['start', 'retry', 'unknown', 'unsent', 'done', 'fail', 'park', 'end']),
+  type: z.enum(['start', 'retry', 'unknown', 'unsent', 'done', 'fail', 'settled', 'cancel', 'redrive', 'park', 'end']),
   at: time,
   /** Of a call, step or sleep; the same over all its entries. */
   call: z.optional(z.string()),
@@ -105,6 +105,11 @@ export const JournalItem = z.strictObject({
   error: z.optional(anError),
   wakeAt: z.optional(time),
   status: z.optional(z.enum(['succeeded', 'failed', 'cancelled'])),
+  /** `cancel`: what was cancelled. `redrive`: what had failed and is made again, from which entry on. Who wanted it, and why. */
+  calls: z.optional(z.array(z.string())),
+  from: z.optional(z.int()),
+  by: z.optional(z.string()),
+  why: z.optional(z.string()),
 });
 export type JournalItem = z.output<typeof JournalItem>;
 

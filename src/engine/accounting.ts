@@ -15,6 +15,8 @@ export type Accounting = {
   effectsActive(): boolean;
   /** Something waits for a time or a person. */
   waits(): boolean;
+  /** Everything that waits is about to be cancelled. */
+  onlyHeld(): boolean;
   /** The earliest time that something waits for; `undefined`: only for people. */
   wakeAt(): number | undefined;
   /** Why it waits for a person. */
@@ -30,7 +32,7 @@ export function createAccounting(): Accounting {
     become(task, state) {
       task.state = state;
       toggle(active, task, state === 'busy' || state === 'barrier');
-      toggle(waiting, task, state === 'parked' || state === 'blocked');
+      toggle(waiting, task, state === 'parked' || state === 'blocked' || state === 'held');
     },
     sending({ operation: { effect } }, now) {
       const by = now ? 1 : -1;
@@ -42,6 +44,7 @@ export function createAccounting(): Accounting {
     unsafeInFlight: () => unsafe > 0,
     effectsActive: () => [...active].some(({ state, operation }) => state === 'busy' && operation.effect !== 'safe'),
     waits: () => waiting.size > 0,
+    onlyHeld: () => waiting.size > 0 && [...waiting].every(({ state }) => state === 'held'),
     wakeAt() {
       const times = [...waiting].flatMap(({ wakeAt }) => (wakeAt === undefined ? [] : [wakeAt]));
       return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));

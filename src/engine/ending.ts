@@ -18,13 +18,17 @@ export type Ending =
   /** Nothing could be written: the message must stay. */
   | { type: 'handback'; error: ErrorData };
 
-/** How the workflow function settled. */
-export type Settled = { value: unknown } | { error: unknown };
+/** How the workflow function settled. `calls`: the operations whose failure the error came from. */
+export type Settled = { value: unknown } | { error: unknown; cancelled: boolean; calls: readonly string[] };
+
+const SHOWN_CALLS = 20;
 
 export type Endings = {
   park(how: Park, entries: readonly Entry[]): Promise<Ending>;
   finish(settled: Settled): Promise<Ending>;
   fail(error: ErrorData): Promise<Ending>;
+  /** Of a run that could not be told. */
+  cancel(error: ErrorData): Promise<Ending>;
 };
 
 export function createEndings(options: {
@@ -51,8 +55,10 @@ export function createEndings(options: {
     }
   }
 
-  async function end(outcome: { value: string } | { error: ErrorData }): Promise<Ending> {
-    const status = 'value' in outcome ? 'succeeded' : 'failed';
+  async function end(
+    outcome: { value: string } | { error: ErrorData },
+    status: 'succeeded' | 'failed' | 'cancelled' = 'value' in outcome ? 'succeeded' : 'failed',
+  ): Promise<Ending> {
     return written(async () => {
       if ((await lineage.finish(flusher.buffered(), { status, outcome })) === 'inbox') return { type: 'again' };
       const ms = options.clock.now() - createdAt;
@@ -75,7 +81,12 @@ export function createEndings(options: {
     async finish(settled) {
       // A turn, so that a rejection of this very turn has been seen.
       await turn();
-      if ('error' in settled) return end({ error: toErrorData(settled.error) });
+      if ('error' in settled) {
+        const { calls } = settled;
+        const error = toErrorData(settled.error);
+        if (calls.length > 0) error.detail = { ...error.detail, calls: calls.slice(0, SHOWN_CALLS) };
+        return end({ error }, settled.cancelled ? 'cancelled' : 'failed');
+      }
       if (options.strays?.any()) {
         const stray = toErrorData(options.strays.first());
         return end({ error: { ...stray, message: `a rejected promise was never handled: ${stray.message}` } });
@@ -90,5 +101,7 @@ export function createEndings(options: {
     },
 
     fail: (error) => end({ error }),
+
+    cancel: (error) => end({ error }, 'cancelled'),
   };
 }

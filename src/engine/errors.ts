@@ -84,7 +84,8 @@ export class TimeoutError extends HoldfastError {}
 
 /** An error of this vocabulary from its data, as user code sees it live and on replay alike. */
 export function reviveError(data: ErrorData): HoldfastError {
-  const error = new HoldfastError(data.code as ErrorCode, data.message, { detail: data.detail ?? {} });
+  const make = data.code === 'E_CANCELLED' ? CancelledError : HoldfastError;
+  const error = new make(data.code as ErrorCode, data.message, { detail: data.detail ?? {} });
   if (data.stack !== undefined) error.stack = data.stack;
   return error;
 }

@@ -3,10 +3,11 @@
  * How it then ends durably is ending.ts; knows no queue and no message.
  */
 import { createAccounting } from './accounting.ts';
+import { cancelError, createCancellation, isCancellation, requestedCancel } from './cancel.ts';
 import { currentRun, inRun, outsideRun, type RunHandle, type Scope } from './context.ts';
 import { Divergence, mark, replay } from './delivery.ts';
 import { createEndings, type Ending, type Settled } from './ending.ts';
-import { HoldfastError, reviveError, toErrorData } from './errors.ts';
+import { type ErrorData, HoldfastError, reviveError, toErrorData } from './errors.ts';
 import { BUFFER_BYTES, createFlusher } from './flusher.ts';
 import { readHistory } from './history.ts';
 import { identify } from './identity.ts';
@@ -15,6 +16,7 @@ import type { Delivered, Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { DUE_MARGIN_MS, type Lineage, LostLineage } from './lineage.ts';
 import type { Operation } from './operation.ts';
+import { createOrigins } from './origins.ts';
 import type { Clock, Entropy, InboxItem, Observer, Timer } from './ports.ts';
 import { seededRandom } from './random.ts';
 import { createRescue } from './rescue.ts';
@@ -32,6 +34,8 @@ const VISIBLE_MS = 2_000;
 const STALLED_LOG_MS = 10_000;
 /** So many wakes in a row without progress say that what an operation waits for is no accident. */
 const FRUITLESS_WAKES = 2;
+/** How often a run that is being worked on looks whether something came into its inbox. */
+const WATCH_MS = 5_000;
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
 const MAX_ENTRIES = 10_000;
@@ -70,6 +74,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   const about = { run: record.id, workflow: record.workflow };
   const began = clock.now();
   const history = readHistory(options.entries, options.inbox);
+  const request = requestedCancel(options.entries, options.inbox, record.incarnation);
+  const cancellation = createCancellation(request, history.cancelled.size > 0);
+  const origins = createOrigins();
   const delivered = new Set(history.deliveries.map((entry) => entry.op));
   const account = createAccounting();
   const rescue = createRescue(options.deliverLate);
@@ -84,6 +91,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   /** Verbs of a closed context are silent. */
   let closed = false;
   let settled: Settled | undefined;
+  /** Something came into the inbox: nothing new is sent, and the run is read again. */
+  let interrupted = false;
   let lost: LostLineage | undefined;
   /** The pump is at work, or user code is at what it was just given. */
   let delivering = true;
@@ -117,7 +126,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     deadline: options.deadline,
     slot: options.slot,
     leasedUntil: () => lineage.leasedUntil,
-    closed: () => closed || settled !== undefined,
+    closed: () => closed || interrupted || settled !== undefined,
+    cancellation,
     gone: () => closed,
     replayed: () => replayed,
     append: flusher.append,
@@ -152,7 +162,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     // An async wrapper, so that a function that throws at once rejects like any other.
     (async () => workflow.run(options.input))().then(
       (value) => settle({ value }),
-      (error: unknown) => settle({ error }),
+      (error: unknown) => reject(error),
     );
   });
   outsideRun(() => {
@@ -160,10 +170,22 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     // Only once the journal is consumed: until then code may turn out to have issued what is not the journal's.
     if (lineage.leasedUntil === 0) after(VISIBLE_MS, () => void replayed.then(show));
     after(options.deadline - RESERVE_MS / 2 - began, timeIsUp);
+    after(WATCH_MS, () => void watch());
   });
   const ending = await (await decided)();
   strays?.close();
   return ending;
+
+  /** A run that works for long hears of what came into its inbox; a parked one is woken, and looks. */
+  async function watch(): Promise<void> {
+    // A store that cannot be read now is no reason to stop working.
+    const moved = lineage.exists && (await lineage.inboxMoved().catch(() => false));
+    if (closed || settled) return;
+    if (moved) {
+      interrupted = true;
+      changed();
+    } else after(WATCH_MS, () => void watch());
+  }
 
   function show(): void {
     if (!closed && !settled && lineage.leasedUntil === 0) void flusher.durable();
@@ -178,10 +200,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     const { id, keyMaterial } = identify(operation, currentRun()?.scope ?? root, record.id);
     // What the journal already has is replayed, however much it is.
     if (!replaying && (flusher.length >= MAX_ENTRIES || flusher.totalBytes >= MAX_BYTES)) {
-      settle({ error: tooLong(flusher.length, flusher.totalBytes) });
+      reject(tooLong(flusher.length, flusher.totalBytes));
       return new Promise(() => {});
     }
-    const promise = new Promise<string | undefined>((resolve, reject) => {
+    const promise = new Promise<string | undefined>((resolve, refuse) => {
       issued.add(id, {
         label: operation.label,
         // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
@@ -190,7 +212,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
           const value = entry.value && 'text' in entry.value ? entry.value.text : undefined;
           if (entry.k === 'done') resolve(value);
           // In the run's context, so that a rejection nobody handles is attributed to it.
-          else inRun(handle, root, () => reject(operation.revive?.(entry.error, value) ?? reviveError(entry.error)));
+          else inRun(handle, root, () => refuse(origins.mark(revived(operation, entry.error, value), id)));
         },
       });
     });
@@ -207,6 +229,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     observe({ type: 'log', ...about, level, message, ...(data === undefined ? {} : { data }) });
   }
 
+  function reject(error: unknown): void {
+    settle({ error, cancelled: cancellation.delivered() && isCancellation(error), calls: origins.of(error) });
+  }
+
   function settle(outcome: Settled): void {
     if (closed || settled) return;
     settled = outcome;
@@ -221,7 +247,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       await turn();
       await replay({
         deliveries: history.deliveries,
-        begun: [...history.progress].flatMap(([op, { label }]) => (delivered.has(op) ? [] : [{ op, label: label ?? op }])),
+        begun: [...history.progress].flatMap(([op, { label, unknown }]) =>
+          delivered.has(op) || (history.again.has(op) && !unknown) ? [] : [{ op, label: label ?? op }],
+        ),
         issued,
         clock,
         closed: () => closed,
@@ -288,10 +316,15 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       if (!account.effectsInFlight() && !replaying && !delivering && ready.length === 0) over(() => endings.finish(outcome));
       return;
     }
+    if (interrupted) {
+      if (!account.effectsInFlight() && !replaying && !delivering && ready.length === 0) putDown(clock.now());
+      return;
+    }
     if (grace || !quiescent()) return;
     grace = clock.timer(Math.min(GRACE_MAX_MS, GRACE_MS * 2 ** Math.min(20, record.idleWakes ?? 0)), () => {
       grace = undefined;
       if (closed || settled || !quiescent()) return;
+      if (cancellation.pending() && account.onlyHeld()) return cancellation.deliver(clock.now(), flusher.append);
       if (account.waits()) return suspend();
       after(STALLED_LOG_MS, () => {
         if (!settled && quiescent()) observe({ type: 'run.stalled', ...about, awaiting: issued.latest() });
@@ -305,8 +338,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
 
   function suspend(): void {
     const wakeAt = account.wakeAt();
-    if (wakeAt === undefined) pause(account.pause());
-    else putDown(wakeAt);
+    if (wakeAt !== undefined) putDown(wakeAt);
+    // No time was left to tell its code.
+    else if (cancellation.pending()) putDown(clock.now());
+    else pause(account.pause());
   }
 
   function putDown(wakeAt: number): void {
@@ -328,7 +363,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 
   function diverge({ data }: Divergence): void {
-    if (workflow.onDivergence === 'fail') over(() => endings.fail(data));
+    // It would never get as far as an await that could tell it.
+    if (cancellation.pending()) over(() => endings.cancel({ ...cancelError(request ?? {}), detail: { diverged: data.message } }));
+    else if (workflow.onDivergence === 'fail') over(() => endings.fail(data));
     else pause(data);
   }
 
@@ -372,6 +409,12 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     });
     timers.add(timer);
   }
+}
+
+/** What cancelled an operation is none of its maker's. */
+function revived(operation: Operation, error: ErrorData, value: string | undefined): Error {
+  if (error.code === 'E_CANCELLED') return reviveError(error);
+  return operation.revive?.(error, value) ?? reviveError(error);
 }
 
 function toEntry(completion: Completion, at: number, where: ReturnType<typeof mark>): Delivered {

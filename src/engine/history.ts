@@ -1,4 +1,5 @@
 /** The journal as a replay needs it: what is delivered in which order, and how far each operation had come. Pure. */
+import { cancelError } from './cancel.ts';
 import type { ErrorData } from './errors.ts';
 import { type Delivered, type Entry, isDelivered } from './journal.ts';
 import type { Json } from './json.ts';
@@ -26,14 +27,32 @@ export type Progress = {
 export type History = {
   readonly deliveries: readonly Delivered[];
   readonly progress: ReadonlyMap<string, Progress>;
-  /** Settlements that came by the inbox: results received too late, verdicts of people. */
+  /** What came by the inbox: results received too late, verdicts of people; the latest of each operation. */
   readonly late: ReadonlyMap<string, Late>;
+  /** Outcomes whose delivery a redrive has taken back. */
+  readonly settled: ReadonlyMap<string, { value?: string; attempts: Json[] }>;
+  /** Why these operations reject: they were cancelled. */
+  readonly cancelled: ReadonlyMap<string, ErrorData>;
+  /** Failed, and made again by a redrive: changed code need not issue them any more. */
+  readonly again: ReadonlySet<string>;
 };
 
-export type Late = { attempt: number; value?: string; error?: ErrorData; record?: Json };
+/** About the sending with number `attempt`, and none after it. */
+export type Late = {
+  attempt: number;
+  value?: string;
+  error?: ErrorData;
+  record?: Json;
+  /** A person says that it did not happen: it is sent again. */
+  resend?: true;
+  /** A person says that it happened, and with which outcome. */
+  given?: Json;
+};
 
 /** Inbox kind of a result that a worker received after it had lost the run. */
 export const LATE_RESULT = 'late';
+/** Inbox kind of what a person says of an unknown outcome. */
+export const VERDICT = 'verdict';
 
 export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem[]): History {
   const deliveries: Delivered[] = [];
@@ -46,12 +65,29 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     }
     return known;
   };
+  const settled = new Map<string, { value?: string; attempts: Json[] }>();
+  const cancelled = new Map<string, ErrorData>();
+  let again: ReadonlySet<string> = new Set();
   for (const entry of entries) {
     if (isDelivered(entry)) {
       deliveries.push(entry);
       continue;
     }
     if (entry.k === 'park' || entry.k === 'end') continue;
+    if (entry.k === 'cancel') {
+      for (const op of entry.ops) cancelled.set(op, cancelError(entry));
+      continue;
+    }
+    if (entry.k === 'redrive') {
+      again = new Set(entry.again);
+      for (const op of entry.again) startAnew(of(op));
+      continue;
+    }
+    if (entry.k === 'settled') {
+      const { value, attempts = [] } = entry;
+      settled.set(entry.op, { ...(value && 'text' in value ? { value: value.text } : {}), attempts });
+      continue;
+    }
     const known = of(entry.op);
     known.label = entry.label;
     switch (entry.k) {
@@ -86,9 +122,18 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   }
   const late = new Map<string, Late>();
   for (const item of inbox) {
-    if (item.kind !== LATE_RESULT) continue;
-    const data = item.data as { op: string; attempt: number; value?: string; error?: ErrorData; record?: Json };
+    if (item.kind !== LATE_RESULT && item.kind !== VERDICT) continue;
+    const data = item.data as unknown as Late & { op: string };
     late.set(data.op, data);
   }
-  return { deliveries, progress, late };
+  return { deliveries, progress, late, settled, cancelled, again };
+}
+
+/** What failed finally has a new budget; what is unknown stays so. */
+function startAnew(known: Progress): void {
+  known.open = false;
+  known.attempt = known.unknown ? known.attempt : 1;
+  known.throttles = 0;
+  delete known.next;
+  delete known.issuedAt;
 }

@@ -33,20 +33,35 @@ export type Entry =
       attempts?: Json[];
     }
   /** Sent, and nobody knows. */
-  | { k: 'unknown'; op: string; at: number; label: string; error: ErrorData; attempts?: Json[] }
+  | { k: 'unknown'; op: string; at: number; label: string; kind: string; error: ErrorData; attempts?: Json[] }
   /** It is settled that the sending did not happen. */
   | { k: 'unsent'; op: string; at: number; label: string; attempt?: number; attempts?: Json[] }
   | ({ k: 'done'; op: string; at: number; label: string; value?: Payload; attempts?: Json[] } & IssueMark)
   | ({ k: 'fail'; op: string; at: number; label: string; error: ErrorData; value?: Payload; attempts?: Json[] } & IssueMark)
+  /** A redrive has taken back the delivery of this outcome, and not the effect: it is delivered when it is issued again. */
+  | { k: 'settled'; op: string; at: number; label: string; value?: Payload; attempts?: Json[] }
+  /** What the run waited for was cancelled: these operations reject. */
+  | { k: 'cancel'; at: number; incarnation: number; ops: string[]; by?: string; why?: string }
+  /** Goes on from before entry `cut` of the incarnation before. The operations of `again` have failed and are made again. */
+  | { k: 'redrive'; at: number; incarnation: number; cut: number; again: string[]; by?: string; why?: string }
   /** Spilled runs only: the park, or the end, that the update of `RUN` which follows repeats. */
   | { k: 'park'; at: number; wakeAt?: number }
   | { k: 'end'; at: number; status: 'succeeded' | 'failed' | 'cancelled'; outcome: { value: Payload } | { error: ErrorData } };
 
 export type Delivered = Extract<Entry, { k: 'done' | 'fail' }>;
 
+/** Those that a value can be in, in place or elsewhere. */
+export type Valued = Extract<Entry, { k: 'done' | 'fail' | 'settled' }>;
+
+export function isValued(entry: Entry): entry is Valued {
+  return isDelivered(entry) || entry.k === 'settled';
+}
+
 export function isDelivered(entry: Entry): entry is Delivered {
   return entry.k === 'done' || entry.k === 'fail';
 }
+
+const SEGMENT_BYTES = 200 * 1024;
 
 const PLAIN = 0;
 const ZSTD = 1;
@@ -95,11 +110,26 @@ export function unpack(data: Uint8Array): string {
   }
 }
 
+/** Parts that fit into one segment each. */
+export function splitEntries(entries: readonly Entry[]): Entry[][] {
+  const parts: Entry[][] = [];
+  let size = 0;
+  for (const entry of entries) {
+    const more = roughSize(entry);
+    const part = parts.at(-1);
+    if (part && size + more <= SEGMENT_BYTES) part.push(entry);
+    else parts.push([entry]);
+    size = part && size + more <= SEGMENT_BYTES ? size + more : more;
+  }
+  return parts;
+}
+
 /** About how many bytes an entry takes, cheaply: for deciding when to flush and where to split. */
 export function roughSize(entry: Entry): number {
   let size = 200 + ('label' in entry ? entry.label.length : 0);
   if ('value' in entry && entry.value && 'text' in entry.value) size += entry.value.text.length;
   if ('attempts' in entry && entry.attempts) size += 250 * entry.attempts.length;
+  if ('ops' in entry) size += entry.ops.join().length;
   if ('error' in entry && entry.error) size += entry.error.message.length + (entry.error.stack?.length ?? 0);
   return size;
 }

@@ -3,7 +3,7 @@
  * wrote. Whoever finds another's nonce or segment has lost the run and stops. Knows nothing of user code.
  */
 import { HoldfastError, toErrorData } from './errors.ts';
-import { type Entry, encodeEntries, roughSize } from './journal.ts';
+import { type Entry, encodeEntries, splitEntries } from './journal.ts';
 import { externalise, externaliseEntries, externaliseResult } from './payloads.ts';
 import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunRecord, RunStore, Stub, Written } from './ports.ts';
 
@@ -11,14 +11,17 @@ import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunR
 export const INLINE_ITEM_BYTES = 4 * 1024;
 /** A run's last write may be this large. */
 export const FINAL_ITEM_BYTES = 200 * 1024;
-const SEGMENT_BYTES = 200 * 1024;
 /** Inputs above this leave the item when it is written to be updated again. */
-const INLINE_INPUT_BYTES = 2 * 1024;
+export const INLINE_INPUT_BYTES = 2 * 1024;
 /** Names, times and numbers of an item, roughly. */
 const OVERHEAD_BYTES = 500;
 /** The sweeper looks this long after the lease has ended, and after a wake should have come. */
 export const DUE_MARGIN_MS = 60_000;
 const WRITE_TRIES = 4;
+
+/** Whether the item with this journal stays below `limit`. */
+export const fits = (next: RunRecord, journal: Uint8Array, limit: number): boolean =>
+  journal.length + ('text' in next.input ? Buffer.byteLength(next.input.text) : 100) + OVERHEAD_BYTES <= limit;
 
 /** Another worker owns the run now. Internal: user code never sees it. */
 export class LostLineage extends Error {
@@ -53,6 +56,8 @@ export type Lineage = {
   flush(entries: readonly Entry[]): Promise<void>;
   /** Takes the lease without new entries. `crash`: because an earlier worker died on this run. */
   claim(crash: boolean): Promise<void>;
+  /** Something was put into the inbox since it was read. Asks the store, and writes nothing. */
+  inboxMoved(): Promise<boolean>;
   /** `inbox`: something was put there since it was read; nothing is parked. */
   park(entries: readonly Entry[], park: Park): Promise<'parked' | 'inbox'>;
   finish(entries: readonly Entry[], finish: Finish): Promise<'finished' | 'inbox'>;
@@ -141,16 +146,8 @@ export function openLineage(options: {
     return { ...next, input: await externalise(next.id, next.input.text, ports.payloads, INLINE_INPUT_BYTES) };
   }
 
-  const fits = (next: RunRecord, journal: Uint8Array, limit: number): boolean =>
-    journal.length + ('text' in next.input ? Buffer.byteLength(next.input.text) : 100) + OVERHEAD_BYTES <= limit;
-
   async function appendSegments(entries: readonly Entry[]): Promise<void> {
-    let at = 0;
-    while (at < entries.length) {
-      let size = 0;
-      let end = at;
-      while (end < entries.length && (end === at || size + roughSize(entries[end]!) <= SEGMENT_BYTES)) size += roughSize(entries[end++]!);
-      const part = entries.slice(at, end);
+    for (const part of splitEntries(entries)) {
       const segment = {
         incarnation: record.incarnation,
         first: durable,
@@ -163,7 +160,6 @@ export function openLineage(options: {
       note('segment');
       durable += part.length;
       last = part.at(-1);
-      at = end;
     }
   }
 
@@ -218,6 +214,11 @@ export function openLineage(options: {
     },
 
     flush,
+
+    async inboxMoved() {
+      const found = (await store.load([record.id])).get(record.id);
+      return found !== undefined && found.inbox > record.inbox;
+    },
 
     async claim(crash) {
       await writeWorking(await slim(working(crash ? record.crashes + 1 : record.crashes)));

@@ -2,8 +2,18 @@
  * What people do to a run from outside: cancel, resume, settle an unknown call, redrive, delete. Each is one durable step
  * (an inbox item, or one conditional write of the run) followed by a wake; what then happens is the worker's.
  */
+import { createHash } from 'node:crypto';
+import { CANCEL } from './cancel.ts';
+import { HoldfastError } from './errors.ts';
+import { type Late, readHistory, VERDICT } from './history.ts';
+import { type Entry, encodeEntries, splitEntries } from './journal.ts';
 import type { Json } from './json.ts';
-import type { Clock, Entropy, PayloadStore, RunRecord, RunStore, WakeQueue } from './ports.ts';
+import { fits, INLINE_INPUT_BYTES, INLINE_ITEM_BYTES } from './lineage.ts';
+import { externalise } from './payloads.ts';
+import type { Clock, Entropy, InboxItem, PayloadStore, RunRecord, RunStatus, RunStore, WakeQueue } from './ports.ts';
+import { readJournal } from './read-journal.ts';
+import { planRedrive } from './redrive.ts';
+import { addressOf } from './wakes.ts';
 
 export type Operating = { store: RunStore; payloads: PayloadStore; wake: WakeQueue; clock: Clock; entropy: Entropy };
 
@@ -19,20 +29,150 @@ export type Settlement =
   /** It will not be settled: user code gets an `UnknownOutcomeError`. */
   | { outcome: 'failed'; message?: string };
 
-/** Asks an unfinished run to end. It sees it at its next await, with effects in flight finished first. Throws `E_NOT_APPLICABLE`. */
-export declare function cancelRun(ports: Operating, run: RunRecord, about: About): Promise<void>;
-
-/** Lets a paused run try again. Throws `E_NOT_APPLICABLE`. */
-export declare function resumeRun(ports: Operating, run: RunRecord, about: About): Promise<void>;
-
-/** `seq`: of any journal entry of the call. Throws `E_NOT_APPLICABLE`, `E_REQUEST_INVALID` with `detail.pointer`. */
-export declare function settleCall(ports: Operating, run: RunRecord, seq: number, settlement: Settlement, about: About): Promise<void>;
+const FINAL: ReadonlySet<RunStatus> = new Set(['succeeded', 'failed', 'cancelled']);
+/** Each further try answers a run that moved meanwhile. */
+const TRIES = 5;
 
 /**
- * Starts a failed run again from the call whose error ended it, or from the journal entry `from`.
+ * Asks an unfinished run to end. It sees it at its next await, with effects in flight finished first; a second request changes
+ * nothing. Throws `E_NOT_APPLICABLE`.
+ */
+export async function cancelRun(ports: Operating, run: RunRecord, about: About): Promise<void> {
+  const { incarnation } = run;
+  const item = { key: `${CANCEL}:${incarnation}`, kind: CANCEL, data: { incarnation, ...about } };
+  await deliver(ports, run, item, 'it has ended, and there is nothing to cancel');
+}
+
+/** Lets a paused run try again. Throws `E_NOT_APPLICABLE`. */
+export async function resumeRun(ports: Operating, run: RunRecord, about: About): Promise<void> {
+  if (run.status !== 'paused') throw notApplicable(run, 'only a paused run is resumed');
+  await deliver(ports, run, { key: `resume:${ports.entropy.id()}`, kind: 'resume', data: about as Json }, 'it has ended meanwhile');
+}
+
+/** `seq`: of any journal entry of the call. Of several verdicts before the run has read one, the last counts. Throws `E_NOT_APPLICABLE`, `E_REQUEST_INVALID` with `detail.pointer`. */
+export async function settleCall(ports: Operating, run: RunRecord, seq: number, settlement: Settlement, about: About): Promise<void> {
+  if (FINAL.has(run.status)) throw notApplicable(run, 'it has ended, and no call of it waits for a verdict');
+  const entries = await readJournal(run, ports.store);
+  const entry = entries[seq];
+  if (!entry || !('op' in entry)) {
+    throw notApplicable(run, `entry ${seq} of its journal ${entry ? 'is of no call' : 'does not exist'}`);
+  }
+  const { op, label } = entry;
+  const known = readHistory(entries, []).progress.get(op);
+  const over = entries.some((other) => (other.k === 'done' || other.k === 'fail') && other.op === op);
+  if (over || !known?.unknown) {
+    throw notApplicable(run, `${label} is ${over ? 'over' : 'not unknown'}: only a call whose outcome nobody knows is settled`);
+  }
+  const asked = entries.findLast((other) => other.k === 'unknown' && other.op === op);
+  const late = verdict(settlement, { label, kind: asked?.k === 'unknown' ? asked.kind : 'call', attempt: known.attempt });
+  await deliver(
+    ports,
+    run,
+    { key: `${VERDICT}:${op}:${ports.entropy.id()}`, kind: VERDICT, data: { op, ...late, ...about } as unknown as Json },
+    'it has ended meanwhile',
+  );
+}
+
+/**
+ * Starts a failed run again from the call whose error ended it, or from the failure at journal entry `from`.
  * Throws `E_NOT_APPLICABLE`: with what had an effect after that, where something had.
  */
-export declare function redriveRun(ports: Operating, run: RunRecord, options: { from?: number }, about: About): Promise<{ from: number }>;
+export async function redriveRun(ports: Operating, run: RunRecord, { from }: { from?: number }, about: About): Promise<{ from: number }> {
+  const { store, payloads, clock, entropy } = ports;
+  if (run.status !== 'failed') throw notApplicable(run, 'only a failed run is redriven');
+  const plan = planRedrive(await readJournal(run, store), run.outcome, from);
+  const incarnation = run.incarnation + 1;
+  const entries: Entry[] = [...plan.entries, { k: 'redrive', at: clock.now(), incarnation, cut: plan.cut, again: plan.again, ...about }];
+  const { outcome: _outcome, endedAt: _endedAt, inboxSeen: _seen, idleWakes: _idle, journal: _journal, ...rest } = run;
+  const next: RunRecord = {
+    ...rest,
+    status: 'queued',
+    incarnation,
+    nonce: entropy.id(),
+    crashes: 0,
+    due: clock.now(),
+    input: 'text' in run.input ? await externalise(run.id, run.input.text, payloads, INLINE_INPUT_BYTES) : run.input,
+    spilled: false,
+    journalLength: 0,
+  };
+  const journal = encodeEntries(entries);
+  const whole: RunRecord = fits(next, journal, INLINE_ITEM_BYTES)
+    ? { ...next, journal, journalLength: entries.length }
+    : { ...next, spilled: true };
+  if (whole.spilled) await putSegments(store, whole, entries, `${run.nonce}:${plan.cut}`);
+  for (let tried = 0; ; tried++) {
+    const inbox = tried === 0 ? run.inbox : ((await store.load([run.id])).get(run.id)?.inbox ?? run.inbox);
+    const written = await store.replace({ ...whole, inbox }, run.nonce);
+    if (written.ok) break;
+    const { found } = written;
+    if (!found || 'stub' in found || found.nonce !== run.nonce || tried === TRIES) {
+      throw notApplicable(found && !('stub' in found) ? found : run, 'somebody else has changed it meanwhile');
+    }
+  }
+  await ports.wake.wake([addressOf(run)]);
+  return { from: plan.cut };
+}
 
-/** Removes a finished run with its journal and payloads; its key stays bound. Throws `E_NOT_APPLICABLE`. */
-export declare function deleteRun(ports: Operating, run: RunRecord): Promise<void>;
+/** Removes a finished run with its journal and payloads; its key stays bound. Repeating it is harmless. Throws `E_NOT_APPLICABLE`. */
+export async function deleteRun({ store, payloads, clock }: Operating, run: RunRecord): Promise<void> {
+  if (!FINAL.has(run.status)) throw notApplicable(run, 'only a run that has ended is deleted: cancel it first');
+  if (!(await store.purge(run.id, run.nonce, clock.now()))) {
+    const found = (await store.load([run.id])).get(run.id);
+    throw notApplicable(found && !('stub' in found) ? found : run, 'somebody else has changed it meanwhile');
+  }
+  await payloads.removeAll(`runs/${run.id}/`);
+}
+
+/** The run before its journal would be half a run: the segments first. What an interrupted redrive left is used again. */
+async function putSegments(store: RunStore, run: RunRecord, entries: readonly Entry[], what: string): Promise<void> {
+  let first = 0;
+  for (const part of splitEntries(entries)) {
+    const nonce = createHash('sha256').update(`${what}:${first}:${part.length}`).digest('base64url').slice(0, 22);
+    const put = await store.append(run.id, { incarnation: run.incarnation, first, count: part.length, nonce, data: encodeEntries(part) });
+    if (!put.ok && put.found.nonce !== nonce) throw notApplicable(run, 'somebody else is redriving it from another place');
+    first += part.length;
+  }
+}
+
+async function deliver(ports: Operating, run: RunRecord, item: Omit<InboxItem, 'at'>, ended: string): Promise<void> {
+  if (FINAL.has(run.status)) throw notApplicable(run, ended);
+  const now = ports.clock.now();
+  const there = await ports.store.deliver(run.id, { ...item, at: now }, now);
+  if ('stub' in there || FINAL.has(there.status)) throw notApplicable('stub' in there ? run : there, ended);
+  await ports.wake.wake([addressOf(run)]);
+}
+
+function verdict(settlement: Settlement, call: { label: string; kind: string; attempt: number }): Late {
+  const { attempt } = call;
+  switch (settlement.outcome) {
+    case 'not-happened':
+      return { attempt, resend: true };
+    case 'failed': {
+      const why = settlement.message ?? 'nobody could find out whether it happened';
+      return { attempt, error: { code: 'E_UNKNOWN_OUTCOME', name: 'UnknownOutcomeError', message: `${call.label}: ${why}` } };
+    }
+    case 'happened':
+      if (call.kind === 'call' && !isReply(settlement.value)) {
+        throw new HoldfastError(
+          'E_REQUEST_INVALID',
+          `${call.label} is a call: its value must be the reply, { "status": 200–599, "headers"?: { … }, "data"?: … }`,
+          { detail: { pointer: '/value' } },
+        );
+      }
+      return { attempt, given: settlement.value ?? null };
+  }
+}
+
+function isReply(value: Json | undefined): boolean {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+  const { status, headers = {}, ...more } = value;
+  const known = Object.keys(more).every((name) => name === 'data');
+  const texts = headers !== null && typeof headers === 'object' && !Array.isArray(headers);
+  return known && texts && Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599 && onlyTexts(headers);
+}
+
+const onlyTexts = (headers: object): boolean => Object.values(headers).every((value) => typeof value === 'string');
+
+function notApplicable(run: Pick<RunRecord, 'id' | 'status'>, why: string): HoldfastError {
+  return new HoldfastError('E_NOT_APPLICABLE', `run ${run.id} is ${run.status}: ${why}`, { detail: { status: run.status } });
+}

@@ -1,6 +1,6 @@
 /** Which texts stay in the item and which go to the payload store, and getting them back. */
 import { createHash } from 'node:crypto';
-import { type Delivered, type Entry, isDelivered, pack, unpack } from './journal.ts';
+import { type Entry, isValued, pack, unpack, type Valued } from './journal.ts';
 import type { Payload, PayloadStore } from './ports.ts';
 
 /** Compressed bytes above which a text is stored apart. */
@@ -42,8 +42,8 @@ export async function externaliseEntries(run: string, entries: readonly Entry[],
 }
 
 /** It may be over the limit: a character has at most three bytes for each unit of its length. */
-function isLarge(entry: Entry): entry is Delivered & { value: { text: string } } {
-  return isDelivered(entry) && entry.value !== undefined && 'text' in entry.value && entry.value.text.length > INLINE_MAX / 3;
+function isLarge(entry: Entry): entry is Valued & { value: { text: string } } {
+  return isValued(entry) && entry.value !== undefined && 'text' in entry.value && entry.value.text.length > INLINE_MAX / 3;
 }
 
 /** Entries with every value in place, for replay. */
@@ -55,6 +55,6 @@ export async function resolveEntries(entries: readonly Entry[], store: PayloadSt
   );
 }
 
-function isElsewhere(entry: Entry): entry is Delivered & { value: { ref: string; bytes: number } } {
-  return isDelivered(entry) && entry.value !== undefined && 'ref' in entry.value;
+function isElsewhere(entry: Entry): entry is Valued & { value: { ref: string; bytes: number } } {
+  return isValued(entry) && entry.value !== undefined && 'ref' in entry.value;
 }

@@ -3,6 +3,7 @@
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
 import { createHash } from 'node:crypto';
+import type { Cancellation } from './cancel.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { History, Late } from './history.ts';
@@ -21,8 +22,11 @@ export const LEASE_MARGIN_MS = 1_000;
 /** Effects are not called back when the context closes: their results matter to whoever comes next. */
 const NEVER = new AbortController().signal;
 
-/** `barrier`: waits for the end of the replay. `busy`: in flight. `parked`: until `wakeAt`. `blocked`: until a person acts. `over`: has its result. */
-export type TaskState = 'barrier' | 'busy' | 'parked' | 'blocked' | 'over';
+/**
+ * `barrier`: waits for the end of the replay. `busy`: in flight. `parked`: until `wakeAt`. `blocked`: until a person acts.
+ * `held`: about to be cancelled. `over`: has its result.
+ */
+export type TaskState = 'barrier' | 'busy' | 'parked' | 'blocked' | 'held' | 'over';
 
 export type Task = {
   readonly id: string;
@@ -51,6 +55,7 @@ export type Desk = {
   closed(): boolean;
   /** Resolves when the journal is consumed. */
   replayed(): Promise<void>;
+  readonly cancellation: Pick<Cancellation, 'pending' | 'hold'>;
   append(entry: Entry): void;
   durable(): Promise<void>;
   /** Not even an invocation that has just begun has so many milliseconds; several have been tried. */
@@ -78,7 +83,10 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   const known = desk.history.progress.get(task.id);
   const effectful = operation.effect !== 'safe';
 
-  if (effectful) {
+  const cancelled = desk.history.cancelled.get(task.id);
+  if (cancelled) return finish(failedWith(cancelled));
+
+  if (effectful || desk.cancellation.pending()) {
     become('barrier');
     await desk.replayed();
     if (desk.closed()) return;
@@ -110,25 +118,24 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     );
     return;
   }
+  const settled = desk.history.settled.get(task.id);
+  if (settled) return finish({ task, ...settled, attempt, unknowable: false });
   const late = desk.history.late.get(task.id);
   // That of an earlier sending says nothing of a later one.
-  if (late && late.attempt >= attempt && (open || unknown)) {
-    finish({
-      task,
-      ...(late.value === undefined ? {} : { value: late.value }),
-      ...(late.error === undefined ? {} : { error: late.error }),
-      attempt: late.attempt,
-      attempts: late.record === undefined ? [] : [late.record],
-      unknowable: true,
-    });
-    return;
-  }
+  const told = late && late.attempt >= attempt && (open || unknown) ? late : undefined;
+  if (told && !told.resend) return finish(completionOf(told));
   if (open) {
     next = 0;
     if (operation.effect === 'unsafe') becomeUnknown(interrupted());
   }
+  if (told) sendAnew();
 
   for (;;) {
+    // Effects in flight are finished first; of all others it is known how far they came.
+    if (desk.cancellation.pending() && !open && !unknown) {
+      become('held');
+      return finish(failedWith(await desk.cancellation.hold(task)));
+    }
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
     let startedAt = clock.now();
@@ -173,29 +180,21 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         quickRetries += 1;
         next = verdict.at;
         journaled = false;
+        if (desk.cancellation.pending()) open = false;
         break;
       case 'resend':
-        // It uses up an attempt, so that what is unknown each time ends.
-        attempt += 1;
-        desk.append({
-          k: 'unsent',
-          op: task.id,
-          at: clock.now(),
-          label: operation.label,
-          attempt,
-          ...(attempts.length > 0 ? { attempts } : {}),
-        });
-        attempts = [];
-        unknown = undefined;
-        next = verdict.at ?? 0;
-        journaled = false;
-        quickRetries += 1;
-        firstSentAt = undefined;
+        sendAnew(verdict.at);
         break;
       case 'unknown':
         becomeUnknown(verdict.error);
         break;
       case 'pause':
+        if (desk.cancellation.pending()) {
+          // Nobody is asked any more: the code hears what is known.
+          if (unknown) return finish(failedWith(unknown));
+          open = false;
+          break;
+        }
         // Nothing was sent: a START left open would make it unknown when the run is resumed.
         if (!unknown && operation.effect === 'unsafe') unsent();
         task.pause = verdict.error;
@@ -214,12 +213,48 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     become('over');
   }
 
+  function failedWith(error: ErrorData): Completion {
+    return { task, error, attempt, attempts, unknowable: false };
+  }
+
+  /** What a later worker is told of an unknown sending: by the worker that received it, or by a person. */
+  function completionOf(known: Late): Completion {
+    const common = { task, attempt: known.attempt, attempts: known.record === undefined ? [] : [known.record], unknowable: true };
+    if (known.error !== undefined) return { ...common, error: known.error };
+    if (known.given === undefined) return { ...common, ...(known.value === undefined ? {} : { value: known.value }) };
+    try {
+      return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
+    } catch (thrown) {
+      return { ...common, error: toErrorData(thrown, 'E_REQUEST_INVALID') };
+    }
+  }
+
+  /** It is settled that nothing happened. Uses up an attempt, so that what is unknown each time ends. */
+  function sendAnew(at = 0): void {
+    attempt += 1;
+    desk.append({
+      k: 'unsent',
+      op: task.id,
+      at: clock.now(),
+      label: operation.label,
+      attempt,
+      ...(attempts.length > 0 ? { attempts } : {}),
+    });
+    attempts = [];
+    unknown = undefined;
+    next = at;
+    journaled = false;
+    quickRetries += 1;
+    firstSentAt = undefined;
+  }
+
   function becomeUnknown(error: ErrorData): void {
     desk.append({
       k: 'unknown',
       op: task.id,
       at: clock.now(),
       label: operation.label,
+      kind: operation.kind,
       error,
       ...(attempts.length > 0 ? { attempts } : {}),
     });

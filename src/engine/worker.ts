@@ -2,6 +2,7 @@
  * A batch of messages: finds their runs, works on all of them at once, and says of each message when it may be deleted.
  * Owns the order "persist, then wake, then delete"; knows no queue service and no user code.
  */
+import { cancelError, requestedCancel } from './cancel.ts';
 import { keepDeadLetter } from './dead-letters.ts';
 import { dispatch, MAX_DELAY_MS, type Message } from './dispatch.ts';
 import type { Ending } from './ending.ts';
@@ -231,18 +232,24 @@ export function createWorker(ports: WorkerPorts): Worker {
     try {
       if (what.suspect) await lineage.claim(true);
       if (await finishJournaledEnd(lineage, entries)) return { type: 'finished' };
+      const request = requestedCancel(entries, inbox, record.incarnation);
+      // Nothing has begun, or nothing can go on: there is no code to tell.
+      const cancel = (reason?: ErrorData) => cancelled(lineage, request ?? {}, reason);
+      if (request && entries.length === 0) return await cancel();
       const workflow = ports.registry.find(record.workflow, record.version);
       if (!workflow) {
-        return pause(lineage, {
+        const reason: ErrorData = {
           code: 'E_UNKNOWN_VERSION',
           message: `run ${record.id} began with workflow "${record.workflow}" version ${record.version}, which is not deployed: deploy it again (under "previous"), then resume the run`,
-        });
+        };
+        return await (request ? cancel(reason) : pause(lineage, reason));
       }
       let input: unknown;
       try {
         input = await parseInput(workflow, JSON.parse(await resolve(record.input, ports.payloads)) as Json);
       } catch (error) {
-        return pause(lineage, toErrorData(error, 'E_INPUT_INVALID'));
+        const reason = toErrorData(error, 'E_INPUT_INVALID');
+        return await (request ? cancel(reason) : pause(lineage, reason));
       }
       return await execute({
         workflow,
@@ -302,6 +309,14 @@ export function createWorker(ports: WorkerPorts): Worker {
     if (result === 'inbox') return { type: 'again' };
     observe({ type: 'run.paused', run: lineage.record.id, workflow: lineage.record.workflow, reason });
     return { type: 'parked' };
+  }
+
+  async function cancelled(lineage: Lineage, request: { by?: string; why?: string }, reason?: ErrorData): Promise<Ending> {
+    const error = { ...cancelError(request), ...(reason ? { detail: { paused: reason.message } } : {}) };
+    if ((await lineage.finish([], { status: 'cancelled', outcome: { error } })) === 'inbox') return { type: 'again' };
+    const { id: run, workflow, createdAt } = lineage.record;
+    observe({ type: 'run.ended', run, workflow, status: 'cancelled', error, ms: clock.now() - createdAt });
+    return { type: 'finished' };
   }
 
   /** The end may be journaled, and the worker have died before it wrote the run's own item. */

@@ -12,8 +12,9 @@ import type { Hints } from './hints.ts';
 import { idempotencyKey, type Prepared, prepare } from './prepare.ts';
 import { type AttemptRecord, recordOf } from './record.ts';
 import { scrub } from './redact.ts';
-import { storeReply } from './reply.ts';
+import { adoptReply, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf, withRuntime } from './runtime.ts';
+import { TRACEPARENT_HEADER, traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
@@ -34,13 +35,14 @@ export function callOperation(call: Call): Operation {
     ...(call.bodyHash === undefined ? {} : { bodyHash: call.bodyHash }),
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
-    attempt: (env) => attempt(call, memory, env),
+    attempt: (env) => traced(call, env, (traceparent) => attempt(call, memory, env, traceparent)),
     unknown: (env) => unknown(call, env),
+    adopt: adoptReply,
     revive: reviveCallError,
   };
 }
 
-async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Verdict> {
+async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict> {
   const http = runtimeOf(env.services);
   const began = env.clock.now();
   /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
@@ -57,7 +59,7 @@ async function attempt(call: Call, memory: Memory, env: AttemptEnv): Promise<Ver
   for (;;) {
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
-    const event = await send(call, http, prepared, env, { fresh, left: left() });
+    const event = await send(call, http, prepared, env, { fresh, left: left(), traceparent });
     // A stale socket is nobody's failure: once, on another, free of charge.
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
@@ -103,7 +105,7 @@ function send(
   http: HttpRuntime,
   prepared: Prepared,
   env: AttemptEnv,
-  now: { fresh: boolean; left: number },
+  now: { fresh: boolean; left: number; traceparent: string | undefined },
 ): Promise<WireEvent> {
   const { core, settings } = call;
   const { limits } = settings;
@@ -113,7 +115,8 @@ function send(
     origin: prepared.origin,
     method: call.method,
     path: prepared.path,
-    headers: prepared.headers,
+    // One that the user gave is his own.
+    headers: now.traceparent === undefined ? prepared.headers : { [TRACEPARENT_HEADER]: now.traceparent, ...prepared.headers },
     body: call.body,
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
@@ -261,7 +264,7 @@ async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {
     message: `${call.label}: it was sent and its outcome is not known; settle it, or give the call onUnknown: reconcile(fn)`,
     detail: { connection: core.name, account: core.account, attempts: env.attempt },
   };
-  return withRuntime(http, () =>
+  return withRuntime(env.run === undefined ? http : { ...http, serves: env.run }, () =>
     settleUnknown(
       {
         onUnknown: settings.onUnknown,

@@ -1,5 +1,7 @@
 /** A reply: as the journal keeps it, and as user code sees it, live and on every replay alike. */
 import { isUtf8 } from 'node:buffer';
+import { HoldfastError } from '../engine/errors.ts';
+import type { Json } from '../engine/json.ts';
 import type { Answer } from './exchange.ts';
 import type { As } from './options.ts';
 
@@ -29,6 +31,22 @@ export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 
     ...(body.length === 0 ? {} : isUtf8(body) ? { text: body.toString('utf8') } : { base64: body.toString('base64') }),
     ...(answer.truncated ? { truncated: true } : {}),
   };
+  return JSON.stringify(stored);
+}
+
+/**
+ * The journal's form of a reply that a person tells: `{ status, headers?, data? }`, where `data` is a text or any other JSON.
+ * Throws `E_REQUEST_INVALID`.
+ */
+export function adoptReply(given: Json): string {
+  const { status, headers = {}, data } = (given ?? {}) as { status?: Json; headers?: Record<string, string>; data?: Json };
+  if (typeof status !== 'number') {
+    throw new HoldfastError('E_REQUEST_INVALID', 'a settled reply must be { status, headers?, data? }', { detail: { pointer: '/value' } });
+  }
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const type = typeof data === 'string' || data === undefined ? {} : { 'content-type': 'application/json' };
+  const text = data === undefined ? {} : { text: typeof data === 'string' ? data : JSON.stringify(data) };
+  const stored: StoredReply = { status, headers: { ...type, ...lower }, ...text };
   return JSON.stringify(stored);
 }
 

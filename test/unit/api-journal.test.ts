@@ -32,7 +32,7 @@ const ENTRIES: Entry[] = [
     attempts: [ATTEMPT, ATTEMPT],
     ...mark,
   },
-  { k: 'unknown', op: 'c2', at: AT + 62_000, label: 'POST mail /send', error: ERROR },
+  { k: 'unknown', op: 'c2', at: AT + 62_000, label: 'POST mail /send', kind: 'call', error: ERROR },
   { k: 'unsent', op: 'c2', at: AT + 63_000, label: 'POST mail /send' },
   { k: 'fail', op: 'c2', at: AT + 64_000, label: 'POST mail /send', error: ERROR, value: { ref: 'x', bytes: 99_999 }, ...mark },
   { k: 'done', op: 's1', at: AT + 65_000, label: 'sleep 3 days', ...mark },
