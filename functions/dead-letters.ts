@@ -3,11 +3,13 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { emf } from '../src/aws/emf.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
 import { type DeadMessage, drainDeadLetter } from '../src/engine/dead-letters.ts';
 
 const { clock, runs, payloads, settings } = awsEnvironment(process.env);
 const logger = new Logger({ serviceName: 'holdfast-dead-letters', persistentLogAttributes: { stage: settings.stage } });
+const metrics = emf(settings.stage);
 
 export const handler = middy<SQSEvent, SQSBatchResponse>()
   .use(injectLambdaContext(logger))
@@ -18,12 +20,14 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
         try {
           const drained = await drainDeadLetter({ store: runs, payloads, clock }, messageOf(record));
           logger.info('dead letter', { message: record.messageId, ...drained });
+          if (drained.outcome === 'kept') metrics.count('DeadLetters');
         } catch (error) {
           logger.error('a dead letter could not be drained', { message: record.messageId, error: error as Error });
           batchItemFailures.push({ itemIdentifier: record.messageId });
         }
       }),
     );
+    metrics.flush();
     return { batchItemFailures };
   });
 

@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import en from 'zod/v4/locales/en.js';
 import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment, queueUrlOfArn } from '../src/aws/environment.ts';
-import { logObserver } from '../src/aws/run-log.ts';
+import { telemetry } from '../src/aws/telemetry.ts';
 import { declareWorker } from '../src/engine/context.ts';
 import { watchStrays } from '../src/engine/strays.ts';
 import { createWorker, type Received } from '../src/engine/worker.ts';
@@ -24,7 +24,9 @@ const logger = new Logger({ serviceName: 'holdfast-worker', persistentLogAttribu
 /** A run that waits a second for its next try has nothing else that keeps the process alive. */
 const clock = systemClock({ keepAlive: true });
 
-const http = httpRuntime({ clock, entropy, secrets: environment.secrets, allow: settings.allow, deploymentKey });
+const { observe, tracer, middleware } = await telemetry({ stage: settings.stage, logger, clock });
+
+const http = httpRuntime({ clock, entropy, secrets: environment.secrets, allow: settings.allow, deploymentKey, tracer });
 // What steps call is not journaled, and goes the same way.
 usePlainRuntime(http);
 declareWorker();
@@ -34,7 +36,7 @@ const worker = createWorker({
   wake: environment.wakes,
   clock,
   entropy,
-  observe: logObserver(logger),
+  observe,
   registry: registry(workflows),
   services: { http },
   strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: reason as Error })),
@@ -42,6 +44,7 @@ const worker = createWorker({
 
 export const handler = middy<SQSEvent, SQSBatchResponse>()
   .use(injectLambdaContext(logger))
+  .use(middleware)
   .handler(async (event: SQSEvent, context: Context): Promise<SQSBatchResponse> => {
     const records = new Map(event.Records.map((record) => [received(record), record]));
     const kept = await worker.handle([...records.keys()], {

@@ -36,9 +36,11 @@ function levelOf(event: EngineEvent): 'debug' | 'info' | 'warn' | 'error' {
       return event.status === 'failed' ? 'warn' : 'info';
     // A run's end tells when it began; a line for that alone would double the log.
     case 'run.started':
-    case 'call.attempt':
     case 'run.written':
       return 'debug';
+    // Thousands of calls go well; what makes a run slow is the one that did not.
+    case 'call.attempt':
+      return event.outcome === 'done' || event.kind === 'sleep' ? 'debug' : 'info';
     default:
       return 'info';
   }

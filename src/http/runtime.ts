@@ -8,6 +8,7 @@ import { HoldfastError } from '../engine/errors.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
+import type { CallTracer } from './trace.ts';
 import { type Transport, type TransportOptions, transport } from './transport.ts';
 
 export type HttpRuntime = {
@@ -18,6 +19,10 @@ export type HttpRuntime = {
   readonly entropy: Entropy;
   /** base64url(HMAC-SHA256(deployment key, material)). */
   sign(material: string): Promise<string>;
+  /** Makes spans of attempts. */
+  readonly tracer?: CallTracer | undefined;
+  /** The run whose trace calls made without a run belong to: those of a reconciler. */
+  readonly serves?: NonNullable<AttemptEnv['run']>;
 };
 
 export type HttpRuntimeOptions = TransportOptions & {
@@ -25,6 +30,7 @@ export type HttpRuntimeOptions = TransportOptions & {
   readonly entropy?: Entropy;
   /** What idempotency keys are derived with. They change when it changes: it must outlive deployments. Default: the secret `holdfast/deployment-key`. */
   readonly deploymentKey?: () => Promise<string>;
+  readonly tracer?: CallTracer | undefined;
 };
 
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
@@ -35,6 +41,7 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
     secrets: options.secrets,
     clock: options.clock,
     entropy: options.entropy ?? plainEntropy,
+    tracer: options.tracer,
     async sign(material) {
       key ??= deploymentKey().then((text) => createSecretKey(text, 'utf8'));
       // A failure is not remembered: the next call asks again.
