@@ -3,7 +3,11 @@ import { createHash } from 'node:crypto';
 import { defineConfig } from './infra/config.ts';
 
 const loopback = `http://127.0.0.1:${process.env.HOLDFAST_DEMO_PORT || 3001}`;
-const demo = (base: string) => ({ crm: `${base}/crm`, billing: `${base}/billing`, mailer: `${base}/mailer` });
+/** Each API of the demo under its name; its site is at the root, since that is where a robots.txt is. */
+const demo = (base: string) => ({
+  ...Object.fromEntries(['crm', 'billing', 'mailer', 'registry', 'summariser'].map((name) => [name, `${base}/${name}`])),
+  site: base,
+});
 const localDev = createHash('sha256').update('local-dev').digest('hex');
 
 export default defineConfig({
@@ -35,11 +39,21 @@ export default defineConfig({
         crm: 'https://sandbox.crm.example',
         billing: 'https://sandbox.billing.example',
         mailer: 'https://sandbox.mailer.example',
+        registry: 'https://sandbox.registry.example',
+        site: 'https://www.site.example',
+        summariser: 'https://sandbox.summariser.example',
       },
       auth: { tokenHashes: { env: 'HOLDFAST_API_TOKEN_SHA256' } },
     },
     prod: {
-      vars: { crm: 'https://api.crm.example', billing: 'https://api.billing.example', mailer: 'https://api.mailer.example' },
+      vars: {
+        crm: 'https://api.crm.example',
+        billing: 'https://api.billing.example',
+        mailer: 'https://api.mailer.example',
+        registry: 'https://api.registry.example',
+        site: 'https://www.site.example',
+        summariser: 'https://api.summariser.example',
+      },
       worker: { memory: 1_769, maximumConcurrency: 50 },
       retentionDays: 90,
       auth: { tokenHashes: { env: 'HOLDFAST_API_TOKEN_SHA256' } },

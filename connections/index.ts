@@ -2,5 +2,8 @@
 import { billing } from './billing.ts';
 import { crm } from './crm.ts';
 import { mailer } from './mailer.ts';
+import { registry } from './registry.ts';
+import { site } from './site.ts';
+import { summariser } from './summariser.ts';
 
-export const connections = [crm, billing, mailer];
+export const connections = [crm, billing, mailer, registry, site, summariser];

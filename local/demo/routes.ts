@@ -1,8 +1,9 @@
-/** What the three demo APIs offer, and where it lies in json-server. Knows nothing of sockets and faults. */
+/** What the demo APIs offer, and where it lies in json-server. Knows nothing of sockets and faults. */
 import type { Row } from './state.ts';
+import { shorten } from './summary.ts';
 
-export type Api = 'crm' | 'billing' | 'mailer';
-export const APIS: readonly Api[] = ['crm', 'billing', 'mailer'];
+export type Api = 'crm' | 'billing' | 'mailer' | 'registry' | 'summariser';
+export const APIS: readonly Api[] = ['crm', 'billing', 'mailer', 'registry', 'summariser'];
 
 export type Answer = { status: number; body: unknown };
 
@@ -14,11 +15,25 @@ export type Route = {
   upstream(id: string, query: URLSearchParams): string;
   /** POST: the fields that must be there, and where the row goes. */
   creates?: { collection: string; needs: readonly string[]; keyed: boolean };
+  /** POST that keeps nothing: the answer comes from the body alone. */
+  computes?(body: unknown): Answer;
   /** json-server's answer as this API gives it. */
   shape?(answer: Answer): Answer;
 };
 
 const ROUTES: readonly Route[] = [
+  {
+    api: 'crm',
+    method: 'GET',
+    path: /^\/companies$/,
+    // A cursor is json-server's number of a page; who follows it need not know.
+    upstream: (_, query) =>
+      `/companies?${new URLSearchParams({ _page: query.get('after') ?? '1', _per_page: String(pageSize(query.get('limit'))) })}`,
+    shape: ({ status, body }) => {
+      const { data, next } = body as { data: unknown; next: number | null };
+      return { status, body: { items: publicPart(data), next: next === null ? null : String(next) } };
+    },
+  },
   { api: 'crm', method: 'GET', path: /^\/companies\/([^/]+)$/, upstream: (domain) => `/companies/${domain}` },
   { api: 'crm', method: 'GET', path: /^\/users\/([^/]+)\/usage$/, upstream: (user) => `/usage/${user}` },
   {
@@ -28,6 +43,15 @@ const ROUTES: readonly Route[] = [
     upstream: () => '/notes',
     creates: { collection: 'notes', needs: ['domain', 'text'], keyed: true },
   },
+  {
+    api: 'crm',
+    method: 'POST',
+    path: /^\/profiles$/,
+    upstream: () => '/profiles',
+    creates: { collection: 'profiles', needs: ['domain', 'night'], keyed: true },
+  },
+  { api: 'registry', method: 'GET', path: /^\/companies\/([^/]+)$/, upstream: (domain) => `/register/${domain}` },
+  { api: 'summariser', method: 'POST', path: /^\/summaries$/, upstream: () => '', computes: shorten },
   {
     api: 'billing',
     method: 'GET',
@@ -62,6 +86,10 @@ const ROUTES: readonly Route[] = [
     creates: { collection: 'messages', needs: ['to', 'text', 'reference'], keyed: false },
   },
 ];
+
+function pageSize(limit: string | null): number {
+  return Math.min(100, Math.max(1, Number.parseInt(limit ?? '', 10) || 25));
+}
 
 export type Found = { route: Route; upstream: string } | { problem: Answer; allow?: string };
 

@@ -1,5 +1,5 @@
 /**
- * The demo API: three APIs behind bearer tokens, with real state, that misbehave as real ones do.
+ * The demo API: APIs behind bearer tokens, with real state, that misbehave as real ones do, and a web site.
  * Owns the order of things: token, route, fault before the effect, effect, fault after it. Also a program of its own.
  */
 import { readFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { faultPlan } from './faults.ts';
 import { type Pace, plain, send, spoilBefore } from './inject.ts';
 import { listen } from './listen.ts';
 import { APIS, type Api, findRoute } from './routes.ts';
+import { demoSite } from './site.ts';
 import { openState } from './state.ts';
 import { demoStats } from './stats.ts';
 import { startStore } from './store.ts';
@@ -36,6 +37,7 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
   const tokens = demoTokens();
   const state = openState(options.data);
   const store = await startStore(state);
+  const site = demoSite();
   const plan = faultPlan(options.seed ?? 'holdfast');
   const stats = demoStats();
   const stopping = new AbortController();
@@ -46,8 +48,14 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
     const [, first = '', rest = ''] = /^\/([^/]*)(.*)$/.exec(url.pathname) ?? [];
     if (first === '_demo' && rest === '/effects') return plain(response, { status: 200, body: { items: countEffects(state.rows) } });
     if (first === '_demo' && rest === '/stats') return plain(response, { status: 200, body: stats.read() });
+    if (first === '_demo' && rest === '/site') return plain(response, { status: 200, body: site.record() });
+    if (site.has(url.pathname)) return await site.answer(request, response, url.pathname);
     const api = APIS.find((name) => name === first);
-    if (!api) return plain(response, { status: 404, body: { error: `there are /${APIS.join(', /')}, /_demo/effects and /_demo/stats` } });
+    if (!api)
+      return plain(response, {
+        status: 404,
+        body: { error: `there are /${APIS.join(', /')}, /site/, /_demo/effects, /_demo/stats and /_demo/site` },
+      });
     const text = await readBody(request);
     if (request.headers.authorization !== `Bearer ${tokens[api]}`) {
       response.setHeader('www-authenticate', 'Bearer');
@@ -66,8 +74,9 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
     if (text === undefined) return plain(response, { status: 413, body: { error: `a body may have ${MOST_BODY} bytes` } });
     const body = route.method === 'POST' ? parse(text) : undefined;
     const key = request.headers['idempotency-key'];
-    const answer =
-      route.method === 'GET'
+    const answer = route.computes
+      ? route.computes(body)
+      : route.method === 'GET'
         ? await store.read(route, upstream)
         : await store.create(route, upstream, body, typeof key === 'string' ? key : undefined);
     if ('replayed' in answer) {
@@ -108,7 +117,7 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
 export function demoTokens(): Record<Api, string> {
   const env = parseEnv(readFileSync(join(import.meta.dirname, 'demo.env'), 'utf8'));
   const token = (api: Api) => env[`${api.toUpperCase()}_TOKEN`] ?? '';
-  return { crm: token('crm'), billing: token('billing'), mailer: token('mailer') };
+  return Object.fromEntries(APIS.map((api) => [api, token(api)])) as Record<Api, string>;
 }
 
 /** `undefined`: too large. Always read to the end, so that the connection stays usable. */

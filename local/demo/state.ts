@@ -5,6 +5,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Low } from 'lowdb';
+import { registerRows } from './register.ts';
 import { seedData } from './world.ts';
 
 export type Row = Record<string, unknown>;
@@ -14,7 +15,7 @@ export type State = { db: Low<Data>; rows(collection: string): readonly Row[]; c
 
 /** `dir`: where to keep the log; without it the state ends with the process. */
 export function openState(dir: string | undefined): State {
-  const data: Data = seedData();
+  const data: Data = { ...seedData(), register: registerRows(), profiles: [] };
   const log = dir === undefined ? undefined : openLog(dir, data);
   const logged = new Map(Object.entries(data).map(([name, rows]) => [name, rows.length]));
   const db = new Low<Data>(
