@@ -14,6 +14,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { ErrorData } from '../engine/errors.ts';
+import type { Json } from '../engine/json.ts';
 import type { Verdict } from '../engine/operation.ts';
 import type { Clock, EngineEvent, Observer } from '../engine/ports.ts';
 import type { AttemptSpan, CallTracer } from '../http/trace.ts';
@@ -62,13 +63,13 @@ export function runSpans(): RunSpans {
   }
 
   /** Calls have their spans from `tracer`, since their requests are to name them. */
-  function stepped({ run, workflow, kind, call, operation, attempt, outcome, startedAt }: Attempted): void {
+  function stepped({ run, workflow, kind, call, operation, attempt, outcome, startedAt, record }: Attempted): void {
     const delivery = deliveries.get(run);
     if (!delivery || kind !== 'step') return;
     const attributes = { 'holdfast.run.id': run, 'holdfast.workflow': workflow, 'holdfast.call.id': call, 'holdfast.attempt': attempt };
     const span = tracer.startSpan(operation, { startTime: startedAt, attributes }, delivery.context);
     span.setAttribute('holdfast.outcome', outcome);
-    if (outcome !== 'done') failed(span, 'step', outcome);
+    if (outcome !== 'done') failed(span, stepFault(record) ?? outcome, '');
     span.end();
   }
 
@@ -170,6 +171,12 @@ function faultOf(verdict: Verdict): string | undefined {
   if (verdict.type === 'done' && (sent === undefined || sent.class === 'success')) return undefined;
   if (sent?.status !== undefined) return String(sent.status);
   return sent?.class ?? ('error' in verdict ? verdict.error.code : verdict.type);
+}
+
+/** As src/engine/step.ts says it: `failed`, `timeout`, … */
+function stepFault(record: Json): string | undefined {
+  const said = typeof record === 'object' && record !== null && !Array.isArray(record) ? record.outcome : undefined;
+  return typeof said === 'string' ? said : undefined;
 }
 
 function failed(span: Span, type: string, message: string): void {
