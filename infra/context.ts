@@ -5,4 +5,6 @@ export const CONTEXT: Readonly<Record<string, unknown>> = {
   'aws:cdk:enable-asset-metadata': true,
   // Statements with the same resource become one.
   '@aws-cdk/aws-iam:minimizePolicies': true,
+  // What breaks CloudFormation's schemas is an error, found before anything is uploaded, and not a warning.
+  '@aws-cdk/core:validateAgainstDefaultRules': true,
 };

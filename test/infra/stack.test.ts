@@ -2,6 +2,7 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import config from '../../holdfast.config.ts';
+import { resolveStage, variables } from '../../infra/config.ts';
 import { RUNS_TABLE_SCHEMA } from '../../src/aws/table-schema.ts';
 import { DEPLOYMENT_KEY } from '../../src/http/runtime.ts';
 import { allowed, named, resources, templateOf, VERSION } from './support/template.ts';
@@ -167,9 +168,7 @@ describe('functions', () => {
       HOLDFAST_FUNCTION_TIMEOUT_MS: String(Number(lambda(name).resource.Properties.Timeout) * 1_000),
       HOLDFAST_RETENTION_DAYS: '90',
       ...(name === 'api' ? { HOLDFAST_API_TOKEN_SHA256: HASH } : {}),
-      HOLDFAST_VAR_CRM: 'https://api.crm.example',
-      HOLDFAST_VAR_BILLING: 'https://api.billing.example',
-      HOLDFAST_VAR_MAILER: 'https://api.mailer.example',
+      ...variables(resolveStage(config, 'prod', { HOLDFAST_API_TOKEN_SHA256: HASH })),
       HOLDFAST_VERSION: VERSION,
     });
   });

@@ -13,13 +13,17 @@ export type Resource = { Type: string; Properties: Record<string, unknown>; Dele
 export const VERSION = '0.0.0-test';
 
 export function templateOf(config: Config, name: string, env: Record<string, string> = {}): Template {
+  return Template.fromStack(stackOf(config, name, env));
+}
+
+export function stackOf(config: Config, name: string, env: Record<string, string> = {}): HoldfastStack {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-infra-'));
   const code = join(dir, 'code');
   mkdirSync(code);
   writeFileSync(join(code, 'index.mjs'), 'export const handler = async () => {};\n');
   const app = new App({ outdir: join(dir, 'out'), context: CONTEXT, analyticsReporting: false, autoSynth: false });
   const bundles = { worker: code, api: code, sweeper: code, 'dead-letters': code };
-  return Template.fromStack(new HoldfastStack(app, resolveStage(config, name, env), { bundles, version: VERSION }));
+  return new HoldfastStack(app, resolveStage(config, name, env), { bundles, version: VERSION });
 }
 
 export function resources(template: Template, type: string): Record<string, Resource> {
