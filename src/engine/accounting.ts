@@ -1,6 +1,7 @@
 /** What a run's operations are doing, counted: whether anything in this invocation will still move it, and what it waits for. */
+
+import type { Task, TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
-import type { Task, TaskState } from './task.ts';
 
 export type Accounting = {
   become(task: Task, state: TaskState): void;

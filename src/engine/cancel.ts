@@ -2,11 +2,12 @@
  * Cancelling a run: a request in its inbox becomes the rejection of everything the run waits for, once, when no effect is in
  * flight any more. What the code issues after that (to clean up) goes out as ever.
  */
+
+import type { Task } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { CancelledError } from './errors.ts';
 import type { Entry } from './journal.ts';
 import type { InboxItem } from './ports.ts';
-import type { Task } from './task.ts';
 
 /** Inbox kind of a request to cancel. */
 export const CANCEL = 'cancel';

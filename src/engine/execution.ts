@@ -5,24 +5,27 @@
 import { createAccounting } from './accounting.ts';
 import { cancelError, createCancellation, isCancellation, requestedCancel } from './cancel.ts';
 import { currentRun, inRun, outsideRun, type RunHandle, type Scope } from './context.ts';
-import { Divergence, mark, replay } from './delivery.ts';
+import { Divergence } from './delivery.ts';
+import { type Desk, RESERVE_MS, type Task } from './desk.ts';
 import { createEndings, type Ending, type Settled } from './ending.ts';
-import { type ErrorData, HoldfastError, reviveError, toErrorData } from './errors.ts';
-import { BUFFER_BYTES, createFlusher } from './flusher.ts';
+import { type ErrorData, reviveError, toErrorData } from './errors.ts';
+import { createFlusher } from './flusher.ts';
 import { readHistory } from './history.ts';
 import { identify } from './identity.ts';
 import { createIssued } from './issued.ts';
-import type { Delivered, Entry } from './journal.ts';
+import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
+import { overLimit, stalled } from './limits.ts';
 import { DUE_MARGIN_MS, type Lineage, LostLineage } from './lineage.ts';
 import type { Operation } from './operation.ts';
 import { createOrigins } from './origins.ts';
 import type { Clock, Entropy, InboxItem, Observer, Timer } from './ports.ts';
+import { createPump } from './pump.ts';
 import { seededRandom } from './random.ts';
 import { createRescue } from './rescue.ts';
 import { RunContext } from './run-context.ts';
 import type { Strays } from './strays.ts';
-import { type Completion, type Desk, drive, RESERVE_MS, type Task } from './task.ts';
+import { drive } from './task.ts';
 import { turn } from './turn.ts';
 import type { Workflow } from './workflow.ts';
 
@@ -38,8 +41,6 @@ const FRUITLESS_WAKES = 2;
 const WATCH_MS = 5_000;
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
-const MAX_ENTRIES = 10_000;
-const MAX_BYTES = 20 * 1024 * 1024;
 /** Made once: without a reason, each abort makes an exception with a stack of its own. */
 const CLOSED = new Error('the run has ended or was put down');
 
@@ -82,32 +83,45 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   const rescue = createRescue(options.deliverLate);
   const timers = new Set<Timer>();
   const abort = new AbortController();
-  const ready: Completion[] = [];
-  let replaying = options.entries.length > 0;
-  let replayDone = () => {};
-  const replayed = new Promise<void>((done) => {
-    replayDone = done;
-  });
   /** Verbs of a closed context are silent. */
   let closed = false;
   let settled: Settled | undefined;
   /** Something came into the inbox: nothing new is sent, and the run is read again. */
   let interrupted = false;
   let lost: LostLineage | undefined;
-  /** The pump is at work, or user code is at what it was just given. */
-  let delivering = true;
-  let liveDeliveries = 0;
-  let observedAt = record.startedAt ?? began;
   let grace: Timer | undefined;
-  let pumpWake = () => {};
   let decide: (ending: () => Promise<Ending>) => void = () => {};
   const decided = new Promise<() => Promise<Ending>>((done) => {
     decide = done;
   });
 
   const issued = createIssued(() => settled !== undefined);
-  const flusher = createFlusher({ journal: options.entries, lineage, clock, onFailure: failed, onIdle: changed });
-  const handle: RunHandle = new RunContext(record, { now: () => observedAt, random: seededRandom(record.id), issue, log });
+  const flusher = createFlusher({
+    journal: options.entries,
+    lineage,
+    clock,
+    waveInFlight: account.unsafeInFlight,
+    onFailure: failed,
+    onIdle: changed,
+  });
+  const pump = createPump({
+    history,
+    issued,
+    flusher,
+    clock,
+    replaying: options.entries.length > 0,
+    observedAt: record.startedAt ?? began,
+    closed: () => closed,
+    onIdle: changed,
+    onLive(completion, place) {
+      if (completion.unknowable) rescue.keep(place, completion);
+    },
+    onDelivered() {
+      // Never between a START and its sending.
+      if (pump.live >= maxDeliveries && !settled && !account.effectsActive()) putDown(clock.now());
+    },
+  });
+  const handle: RunHandle = new RunContext(record, { now: () => pump.observedAt, random: seededRandom(record.id), issue, log });
   const strays = options.strays?.open(handle);
   const endings = createEndings({ lineage, flusher, clock, observe, strays, onLost: lose });
   const root: Scope = { path: '', ordinals: new Map() };
@@ -129,16 +143,13 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     closed: () => closed || interrupted || settled !== undefined,
     cancellation,
     gone: () => closed,
-    replayed: () => replayed,
+    replayed: pump.replayed,
     append: flusher.append,
     durable: flusher.durable,
     neverFits: (ms) => (record.idleWakes ?? 0) >= FRUITLESS_WAKES && ms > (options.lasts ?? Number.POSITIVE_INFINITY),
     at: (time, fn) => after(time - clock.now(), fn),
     late: rescue.late,
-    complete(completion) {
-      ready.push(completion);
-      pumpWake();
-    },
+    complete: pump.complete,
     diverged: (message) => diverge(new Divergence({ code: 'E_DIVERGED', name: 'HoldfastError', message })),
     become(task, state) {
       account.become(task, state);
@@ -157,7 +168,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   };
 
   const traced = record.traceparent === undefined ? {} : { traceparent: record.traceparent };
-  observe({ type: replaying ? 'run.resumed' : 'run.started', ...about, ...traced });
+  observe({ type: pump.replaying ? 'run.resumed' : 'run.started', ...about, ...traced });
   inRun(handle, root, () => {
     // An async wrapper, so that a function that throws at once rejects like any other.
     (async () => workflow.run(options.input))().then(
@@ -166,9 +177,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     );
   });
   outsideRun(() => {
-    void pump();
+    void deliver();
     // Only once the journal is consumed: until then code may turn out to have issued what is not the journal's.
-    if (lineage.leasedUntil === 0) after(VISIBLE_MS, () => void replayed.then(show));
+    if (lineage.leasedUntil === 0) after(VISIBLE_MS, () => void pump.replayed().then(show));
     after(options.deadline - RESERVE_MS / 2 - began, timeIsUp);
     after(WATCH_MS, () => void watch());
   });
@@ -199,15 +210,16 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     grace = undefined;
     const { id, keyMaterial } = identify(operation, currentRun()?.scope ?? root, record.id);
     // What the journal already has is replayed, however much it is.
-    if (!replaying && (flusher.length >= MAX_ENTRIES || flusher.totalBytes >= MAX_BYTES)) {
-      reject(tooLong(flusher.length, flusher.totalBytes));
+    const tooLong = pump.replaying ? undefined : overLimit(flusher);
+    if (tooLong) {
+      reject(tooLong);
       return new Promise(() => {});
     }
     const promise = new Promise<string | undefined>((resolve, refuse) => {
       issued.add(id, {
         label: operation.label,
         // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
-        ...(replaying && !delivered.has(id) ? { site: new Error('issued') } : {}),
+        ...(pump.replaying && !delivered.has(id) ? { site: new Error('issued') } : {}),
         deliver(entry) {
           const value = entry.value && 'text' in entry.value ? entry.value.text : undefined;
           if (entry.k === 'done') resolve(value);
@@ -225,7 +237,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 
   function log(level: 'debug' | 'info' | 'warn' | 'error', message: string, data?: Json): void {
-    if (closed || replaying) return;
+    if (closed || pump.replaying) return;
     observe({ type: 'log', ...about, level, message, ...(data === undefined ? {} : { data }) });
   }
 
@@ -242,55 +254,12 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
 
   // ------------------------------------------------------------------------ the pump
 
-  async function pump(): Promise<void> {
+  async function deliver(): Promise<void> {
     try {
-      await turn();
-      await replay({
-        deliveries: history.deliveries,
-        begun: [...history.progress].flatMap(([op, { label, unknown }]) =>
-          delivered.has(op) || (history.again.has(op) && !unknown) ? [] : [{ op, label: label ?? op }],
-        ),
-        issued,
-        clock,
-        closed: () => closed,
-        onDelivered(entry) {
-          observedAt = Math.max(observedAt, entry.at);
-        },
-      });
-      if (closed) return;
-      replaying = false;
-      replayDone();
-      await deliverLive();
+      await pump.run();
     } catch (error) {
       if (error instanceof Divergence) diverge(error);
       else over(async () => ({ type: 'handback', error: toErrorData(error, 'E_INTERNAL') }));
-    }
-  }
-
-  async function deliverLive(): Promise<void> {
-    while (!closed) {
-      const completion = ready.shift();
-      if (!completion) {
-        delivering = false;
-        changed();
-        await new Promise<void>((wake) => {
-          pumpWake = wake;
-        });
-        delivering = true;
-        continue;
-      }
-      if (flusher.bufferedBytes > BUFFER_BYTES) await flusher.durable();
-      if (closed) return;
-      observedAt = Math.max(clock.now(), observedAt);
-      const entry = toEntry(completion, observedAt, mark(issued));
-      if (completion.unknowable) rescue.keep(flusher.length, completion);
-      flusher.append(entry);
-      issued.receiver(entry.op)?.deliver(entry);
-      liveDeliveries += 1;
-      if (completion.unknowable) flusher.soon(account.unsafeInFlight());
-      await turn();
-      // Never between a START and its sending.
-      if (liveDeliveries >= maxDeliveries && !settled && !account.effectsActive()) putDown(clock.now());
     }
   }
 
@@ -313,11 +282,11 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     if (closed || lost) return;
     if (settled) {
       const outcome = settled;
-      if (!account.effectsInFlight() && !replaying && !delivering && ready.length === 0) over(() => endings.finish(outcome));
+      if (!account.effectsInFlight() && pump.idle) over(() => endings.finish(outcome));
       return;
     }
     if (interrupted) {
-      if (!account.effectsInFlight() && !replaying && !delivering && ready.length === 0) putDown(clock.now());
+      if (!account.effectsInFlight() && pump.idle) putDown(clock.now());
       return;
     }
     if (grace || !quiescent()) return;
@@ -333,7 +302,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 
   function quiescent(): boolean {
-    return !replaying && !delivering && ready.length === 0 && !account.active() && !flusher.busy;
+    return pump.idle && !account.active() && !flusher.busy;
   }
 
   function suspend(): void {
@@ -345,7 +314,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 
   function putDown(wakeAt: number): void {
-    const progress = liveDeliveries > 0 || (!replaying && flusher.length > options.entries.length);
+    const progress = pump.live > 0 || (!pump.replaying && flusher.length > options.entries.length);
     const idleWakes = progress ? 0 : (record.idleWakes ?? 0) + 1;
     over(() => endings.park({ status: 'waiting', wakeAt, due: wakeAt + DUE_MARGIN_MS, idleWakes }, buffered()));
   }
@@ -359,7 +328,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
 
   /** What diverging code did is none of the journal's. */
   function buffered(): readonly Entry[] {
-    return replaying ? [] : flusher.buffered();
+    return pump.replaying ? [] : flusher.buffered();
   }
 
   function diverge({ data }: Divergence): void {
@@ -383,7 +352,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     if (lost) return;
     lost = error;
     observe({ type: 'run.lost', ...about, why: error.message });
-    rescue.salvage(lineage.durable, ready);
+    rescue.salvage(lineage.durable, pump.undelivered);
   }
 
   /** What is being sent cannot be called back; its result goes to the inbox of whoever owns the run now. */
@@ -415,31 +384,4 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
 function revived(operation: Operation, error: ErrorData, value: string | undefined): Error {
   if (error.code === 'E_CANCELLED') return reviveError(error);
   return operation.revive?.(error, value) ?? reviveError(error);
-}
-
-function toEntry(completion: Completion, at: number, where: ReturnType<typeof mark>): Delivered {
-  const { task, attempts, value, error } = completion;
-  const base = {
-    op: task.id,
-    at,
-    label: task.operation.label,
-    ...where,
-    ...(attempts.length > 0 ? { attempts } : {}),
-    ...(value === undefined ? {} : { value: { text: value } }),
-  };
-  return error ? { k: 'fail', ...base, error } : { k: 'done', ...base };
-}
-
-function tooLong(entries: number, bytes: number): HoldfastError {
-  return new HoldfastError(
-    'E_LIMIT_JOURNAL',
-    `the run has ${entries} journal entries and about ${Math.round(bytes / 1024 / 1024)} MB, the limits are ${MAX_ENTRIES} and 20 MB: split the work into several runs`,
-  );
-}
-
-function stalled(latest: readonly string[]): HoldfastError {
-  return new HoldfastError(
-    'E_STALLED',
-    `the workflow waits for something that is not a durable operation and that has not come in this invocation; put it into step(). Operations so far: ${latest.join(', ') || 'none'}`,
-  );
 }

@@ -9,8 +9,6 @@ import type { Clock, Timer } from './ports.ts';
 
 /** How long the first unsafe result of a wave waits for the others, when some are still in flight. */
 export const WAVE_MS = 10;
-/** A buffer above this stops the delivery until it is flushed. */
-export const BUFFER_BYTES = 1024 * 1024;
 
 export type Flusher = {
   readonly length: number;
@@ -25,7 +23,7 @@ export type Flusher = {
   /** Resolves when everything appended so far is durable and the lease is ours; when that can no longer be, with the context closed. */
   durable(): Promise<void>;
   /** Like `durable`, without waiting: as soon as nothing of the wave is in flight, or after WAVE_MS. */
-  soon(waveInFlight: boolean): void;
+  soon(): void;
   /** Resolves when no flush is under way; none begins afterwards. */
   stop(): Promise<void>;
 };
@@ -34,6 +32,8 @@ export function createFlusher(options: {
   journal: readonly Entry[];
   lineage: Lineage;
   clock: Clock;
+  /** Results of the same wave are still to come. */
+  waveInFlight: () => boolean;
   onFailure: (error: unknown) => void;
   onIdle: () => void;
 }): Flusher {
@@ -121,7 +121,7 @@ export function createFlusher(options: {
         schedule();
       });
     },
-    soon(waveInFlight) {
+    soon() {
       if (stopped) return;
       const flush = () => {
         wave = undefined;
@@ -131,7 +131,7 @@ export function createFlusher(options: {
           schedule();
         }
       };
-      if (waveInFlight) wave ??= clock.timer(WAVE_MS, flush);
+      if (options.waveInFlight()) wave ??= clock.timer(WAVE_MS, flush);
       else {
         wave?.cancel();
         flush();

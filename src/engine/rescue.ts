@@ -2,10 +2,11 @@
  * Results of unsafe effects that this worker received and can no longer write, because the run has another owner or its context
  * is closed: they go to the run's inbox, where they settle what would otherwise stay unknown.
  */
+
+import type { Completion, Task } from './desk.ts';
 import { LATE_RESULT, type Late } from './history.ts';
 import type { Json } from './json.ts';
 import type { InboxItem } from './ports.ts';
-import type { Completion, Task } from './task.ts';
 
 export type Rescue = {
   /** A result stands at this place of the journal, which is not durable yet. */

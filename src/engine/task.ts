@@ -3,88 +3,26 @@
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
 import { createHash } from 'node:crypto';
-import type { Cancellation } from './cancel.ts';
+import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
-import type { History, Late } from './history.ts';
-import type { Entry } from './journal.ts';
+import type { Late } from './history.ts';
 import type { Json } from './json.ts';
 import type { AttemptEnv, Operation, Verdict } from './operation.ts';
-import type { Clock, Entropy } from './ports.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
 export const SHORT_WAIT_MS = 2_000;
-/** Beyond an attempt's own timeout, what an invocation must have left for writing and parking. */
-export const RESERVE_MS = 2_000;
 /** Effects stop this long before the lease ends. */
 export const LEASE_MARGIN_MS = 1_000;
 
 /** Effects are not called back when the context closes: their results matter to whoever comes next. */
 const NEVER = new AbortController().signal;
 
-/**
- * `barrier`: waits for the end of the replay. `busy`: in flight. `parked`: until `wakeAt`. `blocked`: until a person acts.
- * `held`: about to be cancelled. `over`: has its result.
- */
-export type TaskState = 'barrier' | 'busy' | 'parked' | 'blocked' | 'held' | 'over';
-
-export type Task = {
-  readonly id: string;
-  readonly operation: Operation;
-  readonly keyMaterial: string;
-  state: TaskState;
-  wakeAt?: number;
-  pause?: ErrorData;
-};
-
-/** A result that waits for its delivery. */
-export type Completion = { task: Task; value?: string; error?: ErrorData; attempt: number; attempts: Json[]; unknowable: boolean };
-
-/** What a task needs of its run. */
-export type Desk = {
-  readonly run: NonNullable<AttemptEnv['run']>;
-  readonly history: History;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly services: AttemptEnv['services'];
-  readonly signal: AbortSignal;
-  /** Milliseconds since the epoch. */
-  readonly deadline: number;
-  readonly leasedUntil: () => number;
-  /** The run's context is closed, or its function has settled: nothing new may be sent. */
-  closed(): boolean;
-  /** Resolves when the journal is consumed. */
-  replayed(): Promise<void>;
-  readonly cancellation: Pick<Cancellation, 'pending' | 'hold'>;
-  append(entry: Entry): void;
-  durable(): Promise<void>;
-  /** Not even an invocation that has just begun has so many milliseconds; several have been tried. */
-  neverFits(ms: number): boolean;
-  /** A place among the calls in flight of this environment; returns how to give it back. */
-  slot(): Promise<() => void>;
-  /** Calls back once, unless the context closes first. */
-  at(time: number, fn: () => void): void;
-  complete(completion: Completion): void;
-  diverged(message: string): void;
-  become(task: Task, state: TaskState): void;
-  /** An attempt begins or ends. */
-  sending(task: Task, now: boolean): void;
-  /** `startedAt`: milliseconds since the epoch. */
-  attempted(task: Task, attempt: number, startedAt: number, verdict: Verdict): void;
-  /** Results of unsafe operations for a run that is no longer ours, or no longer here. */
-  late(task: Task, late: Late): void;
-  /** The context is closed: what is received now has nobody to be delivered to. */
-  gone(): boolean;
-};
-
 export async function drive(task: Task, desk: Desk): Promise<void> {
   const { operation } = task;
   const { clock } = desk;
   const known = desk.history.progress.get(task.id);
   const effectful = operation.effect !== 'safe';
-
-  const cancelled = desk.history.cancelled.get(task.id);
-  if (cancelled) return finish(failedWith(cancelled));
 
   if (effectful || desk.cancellation.pending()) {
     become('barrier');
@@ -107,6 +45,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let quickRetries = 0;
   let attempts: Json[] = [];
 
+  const cancelled = desk.history.cancelled.get(task.id);
+  if (cancelled) return finish(failedWith(cancelled));
   if (known?.body !== undefined && known.body !== operation.bodyHash) {
     desk.diverged(`${operation.label}: its body is not the one that was sent before`);
     return;
@@ -126,7 +66,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   if (told && !told.resend) return finish(completionOf(told));
   if (open) {
     next = 0;
-    if (operation.effect === 'unsafe') becomeUnknown(interrupted());
+    if (operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, INTERRUPTED));
   }
   if (told) sendAnew();
 
@@ -144,7 +84,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
     } else {
       if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
-        becomeUnknown(keyExpired());
+        becomeUnknown(unknownOutcome(operation.label, KEY_EXPIRED));
         continue;
       }
       // The place comes before START: nothing may stand between a durable START and the sending but the check of time.
@@ -301,14 +241,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   /** Not in this invocation: the run parks with an immediate wake. What no invocation has room for fails instead of waking for ever. */
   function defer(): void {
     if (desk.neverFits(operation.timeout + RESERVE_MS)) {
-      const message = `${operation.label}: its timeout of ${operation.timeout} ms is longer than an invocation of the worker lasts: lower it, or raise the function's timeout`;
-      finish({
-        task,
-        error: { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } },
-        attempt,
-        attempts,
-        unknowable: false,
-      });
+      finish(failedWith(noRoom(operation)));
       return;
     }
     task.wakeAt = clock.now();
@@ -373,22 +306,18 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       return { type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
     }
   }
+}
 
-  function interrupted(): ErrorData {
-    return {
-      code: 'E_UNKNOWN_OUTCOME',
-      name: 'UnknownOutcomeError',
-      message: `${operation.label}: the worker died after this may have been sent; it is not sent again by itself`,
-    };
-  }
+function unknownOutcome(label: string, why: string): ErrorData {
+  return { code: 'E_UNKNOWN_OUTCOME', name: 'UnknownOutcomeError', message: `${label}: ${why}; it is not sent again by itself` };
+}
 
-  function keyExpired(): ErrorData {
-    return {
-      code: 'E_UNKNOWN_OUTCOME',
-      name: 'UnknownOutcomeError',
-      message: `${operation.label}: it was first sent longer ago than the API keeps its idempotency key; it is not sent again by itself`,
-    };
-  }
+const INTERRUPTED = 'the worker died after this may have been sent';
+const KEY_EXPIRED = 'it was first sent longer ago than the API keeps its idempotency key';
+
+function noRoom({ label, timeout }: Operation): ErrorData {
+  const message = `${label}: its timeout of ${timeout} ms is longer than an invocation of the worker lasts: lower it, or raise the function's timeout`;
+  return { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } };
 }
 
 /** Enough to see that it is another. */

@@ -2,21 +2,25 @@
  * A batch of messages: finds their runs, works on all of them at once, and says of each message when it may be deleted.
  * Owns the order "persist, then wake, then delete"; knows no queue service and no user code.
  */
-import { cancelError, requestedCancel } from './cancel.ts';
-import { keepDeadLetter } from './dead-letters.ts';
-import { dispatch, MAX_DELAY_MS, type Message } from './dispatch.ts';
+import { requestedCancel } from './cancel.ts';
+import { createCodeless } from './codeless.ts';
+import { dispatch, MAX_DELAY_MS } from './dispatch.ts';
 import type { Ending } from './ending.ts';
-import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
-import { execute, PAUSED_DUE_MS } from './execution.ts';
-import { decodeEntries, type Entry } from './journal.ts';
+import { type ErrorData, toErrorData } from './errors.ts';
+import { execute } from './execution.ts';
+import { createIntake, type Done, type Job, type Received } from './intake.ts';
+import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { type Lineage, LostLineage, openLineage } from './lineage.ts';
 import { resolve, resolveEntries } from './payloads.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, RunStore, Stub, WakeQueue } from './ports.ts';
-import { newRecord, parseInput, parseStartMessage, prepareStart } from './start.ts';
+import { readJournal } from './read-journal.ts';
+import { newRecord, parseInput } from './start.ts';
 import type { Strays } from './strays.ts';
 import { addressOf } from './wakes.ts';
 import type { Registry } from './workflow.ts';
+
+export type { Received };
 
 /** The lease outlives the invocation by this much. */
 export const LEASE_AFTER_DEADLINE_MS = 5_000;
@@ -38,9 +42,6 @@ export type WorkerPorts = {
   maxDeliveries?: number;
 };
 
-/** A message as it came. `id` stands for a missing idempotency key. */
-export type Received = { id: string; queue: 'start' | 'wake'; body: string; receiveCount: number; tenant?: string };
-
 export type Batch = {
   /** When the invocation ends, ms since the epoch. */
   deadline: number;
@@ -58,10 +59,10 @@ export type Worker = {
 /** `lasts`: how many milliseconds it had at its beginning. */
 type Invocation = Batch & { lasts: number };
 
-type Job = { received: Received[]; message: Message; id: string };
-
 export function createWorker(ports: WorkerPorts): Worker {
   const { store, clock, observe } = ports;
+  const intake = createIntake(ports);
+  const codeless = createCodeless(ports);
   const slot = semaphore(ports.maxInFlight ?? 200);
 
   return {
@@ -85,7 +86,7 @@ export function createWorker(ports: WorkerPorts): Worker {
       };
 
       const jobs = new Map<string, Job>();
-      await Promise.all(messages.map((received) => guarded(undefined, () => admit(received, jobs, done))));
+      await Promise.all(messages.map((received) => guarded(undefined, () => intake.admit(received, jobs, done))));
       let found: Map<string, RunRecord | Stub>;
       try {
         found = await store.load([...jobs.keys()]);
@@ -115,63 +116,7 @@ export function createWorker(ports: WorkerPorts): Worker {
     },
   };
 
-  /** Makes a job of a message, or a dead letter. Several messages for one run are one job. */
-  async function admit(received: Received, jobs: Map<string, Job>, done: (received: readonly Received[]) => Promise<void>): Promise<void> {
-    let message: Message;
-    try {
-      message = await parse(received, ports.registry);
-    } catch (error) {
-      await refuse([received], toErrorData(error, 'E_MESSAGE_MALFORMED'), done);
-      return;
-    }
-    const id = message.kind === 'start' ? message.start.id : message.run;
-    const known = jobs.get(id);
-    if (!known) {
-      jobs.set(id, { received: [received], message, id });
-    } else if (
-      known.message.kind === 'start' &&
-      message.kind === 'start' &&
-      known.message.start.fingerprint !== message.start.fingerprint
-    ) {
-      await refuse(
-        [received],
-        { code: 'E_KEY_CONFLICT', message: `the idempotency key already belongs to run ${id} with another input`, detail: { run: id } },
-        done,
-      );
-    } else {
-      known.received.push(received);
-      if (message.kind === 'start') known.message = message;
-    }
-  }
-
-  async function refuse(
-    received: readonly Received[],
-    { stack: _ours, ...reason }: ErrorData,
-    done: (received: readonly Received[]) => Promise<void>,
-  ): Promise<void> {
-    for (const one of received) {
-      await keepDeadLetter(
-        { store, payloads: ports.payloads },
-        {
-          id: one.id,
-          body: one.body,
-          reason,
-          firstSeen: clock.now(),
-          ...(one.tenant === undefined ? {} : { tenant: one.tenant }),
-          ...workflowOf(one.body),
-        },
-      );
-      observe({ type: 'message.refused', reason });
-    }
-    await done(received);
-  }
-
-  async function work(
-    job: Job,
-    found: RunRecord | Stub | undefined,
-    batch: Invocation,
-    done: (received: readonly Received[]) => Promise<void>,
-  ): Promise<void> {
+  async function work(job: Job, found: RunRecord | Stub | undefined, batch: Invocation, done: Done): Promise<void> {
     for (let round = 0; ; round++) {
       const what = dispatch(job.message, round === 0 ? count(job) : 1, found, clock.now(), batch.owner);
       switch (what.do) {
@@ -179,7 +124,7 @@ export function createWorker(ports: WorkerPorts): Worker {
           return done(job.received);
         case 'refuse': {
           const wakes = job.received.filter((received) => received.queue === 'wake');
-          await refuse(
+          await intake.refuse(
             job.received.filter((received) => received.queue === 'start'),
             what.reason,
             done,
@@ -193,9 +138,11 @@ export function createWorker(ports: WorkerPorts): Worker {
         case 'resend':
           await ports.wake.wake([{ ...addressOf(found as RunRecord), delayMs: what.delayMs }]);
           return done(job.received);
-        case 'crashed':
-          await failCrashed(what.record, batch);
+        case 'crashed': {
+          const { lineage, entries } = await open({ do: 'takeOver', record: what.record }, batch);
+          if (!(await codeless.finishJournaled(lineage, entries))) await codeless.crash(lineage);
           return done(job.received);
+        }
         case 'begin':
         case 'takeOver': {
           const ending = await workOn(what, batch);
@@ -231,25 +178,23 @@ export function createWorker(ports: WorkerPorts): Worker {
     const late: Array<Promise<void>> = [];
     try {
       if (what.suspect) await lineage.claim(true);
-      if (await finishJournaledEnd(lineage, entries)) return { type: 'finished' };
+      if (await codeless.finishJournaled(lineage, entries)) return { type: 'finished' };
       const request = requestedCancel(entries, inbox, record.incarnation);
-      // Nothing has begun, or nothing can go on: there is no code to tell.
-      const cancel = (reason?: ErrorData) => cancelled(lineage, request ?? {}, reason);
-      if (request && entries.length === 0) return await cancel();
+      const putDown = (reason: ErrorData) => (request ? codeless.cancel(lineage, request, reason) : codeless.pause(lineage, reason));
+      // Nothing has begun: there is no code to tell.
+      if (request && entries.length === 0) return await codeless.cancel(lineage, request);
       const workflow = ports.registry.find(record.workflow, record.version);
       if (!workflow) {
-        const reason: ErrorData = {
+        return await putDown({
           code: 'E_UNKNOWN_VERSION',
           message: `run ${record.id} began with workflow "${record.workflow}" version ${record.version}, which is not deployed: deploy it again (under "previous"), then resume the run`,
-        };
-        return await (request ? cancel(reason) : pause(lineage, reason));
+        });
       }
       let input: unknown;
       try {
         input = await parseInput(workflow, JSON.parse(await resolve(record.input, ports.payloads)) as Json);
       } catch (error) {
-        const reason = toErrorData(error, 'E_INPUT_INVALID');
-        return await (request ? cancel(reason) : pause(lineage, reason));
+        return await putDown(toErrorData(error, 'E_INPUT_INVALID'));
       }
       return await execute({
         workflow,
@@ -286,11 +231,7 @@ export function createWorker(ports: WorkerPorts): Worker {
       : { ...newRecord(what.start, { now: clock.now(), nonce: ports.entropy.id() }), inbox: what.inbox };
     // Only a raised counter promises that something is there.
     const inbox = record.inbox > 0 ? await store.inbox(record.id) : [];
-    const segments = record.spilled ? await store.segments(record.id, record.incarnation) : [];
-    const stored = [
-      ...(record.journal ? decodeEntries(record.journal) : []),
-      ...segments.flatMap((segment) => decodeEntries(segment.data)),
-    ];
+    const stored = await readJournal(record, store);
     const entries = await resolveEntries(stored, ports.payloads);
     const lineage = openLineage({
       record,
@@ -304,44 +245,6 @@ export function createWorker(ports: WorkerPorts): Worker {
     return { lineage, entries, inbox };
   }
 
-  async function pause(lineage: Lineage, reason: ErrorData): Promise<Ending> {
-    const result = await lineage.park([], { status: 'paused', due: clock.now() + PAUSED_DUE_MS, reason, idleWakes: 0 });
-    if (result === 'inbox') return { type: 'again' };
-    observe({ type: 'run.paused', run: lineage.record.id, workflow: lineage.record.workflow, reason });
-    return { type: 'parked' };
-  }
-
-  async function cancelled(lineage: Lineage, request: { by?: string; why?: string }, reason?: ErrorData): Promise<Ending> {
-    const error = { ...cancelError(request), ...(reason ? { detail: { paused: reason.message } } : {}) };
-    if ((await lineage.finish([], { status: 'cancelled', outcome: { error } })) === 'inbox') return { type: 'again' };
-    const { id: run, workflow, createdAt } = lineage.record;
-    observe({ type: 'run.ended', run, workflow, status: 'cancelled', error, ms: clock.now() - createdAt });
-    return { type: 'finished' };
-  }
-
-  /** The end may be journaled, and the worker have died before it wrote the run's own item. */
-  async function finishJournaledEnd(lineage: Lineage, entries: readonly Entry[]): Promise<boolean> {
-    const end = entries.at(-1);
-    if (end?.k !== 'end') return false;
-    const outcome = 'error' in end.outcome ? end.outcome : { value: await resolve(end.outcome.value, ports.payloads) };
-    await lineage.finish([], { status: end.status, outcome });
-    return true;
-  }
-
-  async function failCrashed(record: RunRecord, batch: Invocation): Promise<void> {
-    const { lineage, entries } = await open({ do: 'takeOver', record }, batch);
-    if (await finishJournaledEnd(lineage, entries)) return;
-    const error: ErrorData = {
-      code: 'E_CRASHED',
-      name: 'HoldfastError',
-      message: `the worker died ${record.crashes} times in a row while working on this run: look for memory use, endless loops or process.exit in workflow "${record.workflow}"`,
-      detail: { crashes: record.crashes },
-    };
-    // Something came into the inbox meanwhile: the run's due time brings somebody back.
-    if ((await lineage.finish([], { status: 'failed', outcome: { error } })) === 'inbox') return;
-    observe({ type: 'run.ended', run: record.id, workflow: record.workflow, status: 'failed', error, ms: clock.now() - record.createdAt });
-  }
-
   async function deliverLate(record: RunRecord, item: Omit<InboxItem, 'at'>): Promise<void> {
     try {
       await store.deliver(record.id, { ...item, at: clock.now() }, clock.now());
@@ -349,28 +252,6 @@ export function createWorker(ports: WorkerPorts): Worker {
     } catch (error) {
       observe({ type: 'engine.error', run: record.id, error: toErrorData(error, 'E_INTERNAL') });
     }
-  }
-}
-
-async function parse(received: Received, registry: Registry): Promise<Message> {
-  if (received.queue === 'wake') {
-    const body = JSON.parse(received.body) as { run?: unknown };
-    // Also keeps a text that no key may be out of the read that the whole batch shares.
-    if (typeof body.run !== 'string' || !/^run_\w{1,64}$/.test(body.run))
-      throw new HoldfastError('E_MESSAGE_MALFORMED', 'a wake message must be { "run": "run_…" }', { detail: { pointer: '/run' } });
-    return { kind: 'wake', run: body.run };
-  }
-  const request = parseStartMessage(received.body);
-  if (request.tenant === undefined && received.tenant !== undefined) request.tenant = received.tenant;
-  return { kind: 'start', start: await prepareStart(registry, request, received.id) };
-}
-
-function workflowOf(body: string): { workflow?: string } {
-  try {
-    const { workflow } = JSON.parse(body) as { workflow?: unknown };
-    return typeof workflow === 'string' ? { workflow } : {};
-  } catch {
-    return {};
   }
 }
 

@@ -126,6 +126,41 @@ describe('cancelling a run that waits', () => {
   });
 });
 
+test('a worker that dies between two rejections leaves the others to the next', async () => {
+  const seen: Seen = [];
+  const rig = rigOf(async (r) => {
+    const branches = await Promise.allSettled(
+      ['a', 'b', 'c', 'd'].map(async (name, i) => {
+        try {
+          await seeing(seen, name, sleep(`${i + 1} days`));
+        } catch (error) {
+          await r.call(`undo ${name}`, 'idempotent');
+          throw error;
+        }
+      }),
+    );
+    for (const one of branches) if (one.status === 'rejected') throw one.reason;
+  });
+  await rig.invoke([rig.message('w')]);
+  await operatorOf(rig).cancel();
+  // Dies as soon as the entry is durable.
+  let killed = false;
+  rig.faults.after = (op) => {
+    if (op !== 'replace' || killed || pick(rig.journal('w'), 'cancel').length === 0) return undefined;
+    killed = true;
+    return NEVER;
+  };
+  await rig.invoke([rig.wakeMessage(rig.idOf('w'))], { until: () => killed });
+  expect(pick(rig.journal('w'), 'fail').length).toBeLessThan(4);
+  delete rig.faults.after;
+  abandon(rig);
+  expect(await rig.wakeToEnd('w')).toMatchObject(CANCELLED);
+  for (const name of ['a', 'b', 'c', 'd']) {
+    expect(seen).toContain(`${name} cancelled`);
+    expect(rig.sends(`undo ${name}`)).toBe(1);
+  }
+});
+
 describe('effects in flight', () => {
   test('are finished first: a working run sees the request within five seconds', async () => {
     const seen: Seen = [];

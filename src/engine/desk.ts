@@ -1,0 +1,66 @@
+/** What an operation on its way needs of its run, and what the run knows of it. Types alone, and one number both sides count on. */
+import type { Cancellation } from './cancel.ts';
+import type { ErrorData } from './errors.ts';
+import type { History, Late } from './history.ts';
+import type { Entry } from './journal.ts';
+import type { Json } from './json.ts';
+import type { AttemptEnv, Operation, Verdict } from './operation.ts';
+import type { Clock, Entropy } from './ports.ts';
+
+/** Beyond an attempt's own timeout, what an invocation must have left for writing and parking. */
+export const RESERVE_MS = 2_000;
+
+/**
+ * `barrier`: waits for the end of the replay. `busy`: in flight. `parked`: until `wakeAt`. `blocked`: until a person acts.
+ * `held`: about to be cancelled. `over`: has its result.
+ */
+export type TaskState = 'barrier' | 'busy' | 'parked' | 'blocked' | 'held' | 'over';
+
+export type Task = {
+  readonly id: string;
+  readonly operation: Operation;
+  readonly keyMaterial: string;
+  state: TaskState;
+  wakeAt?: number;
+  pause?: ErrorData;
+};
+
+/** A result that waits for its delivery. */
+export type Completion = { task: Task; value?: string; error?: ErrorData; attempt: number; attempts: Json[]; unknowable: boolean };
+
+/** What a task needs of its run. */
+export type Desk = {
+  readonly run: NonNullable<AttemptEnv['run']>;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly services: AttemptEnv['services'];
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  readonly leasedUntil: () => number;
+  /** The run's context is closed, or its function has settled: nothing new may be sent. */
+  closed(): boolean;
+  /** Resolves when the journal is consumed. */
+  replayed(): Promise<void>;
+  readonly cancellation: Pick<Cancellation, 'pending' | 'hold'>;
+  append(entry: Entry): void;
+  durable(): Promise<void>;
+  /** Not even an invocation that has just begun has so many milliseconds; several have been tried. */
+  neverFits(ms: number): boolean;
+  /** A place among the calls in flight of this environment; returns how to give it back. */
+  slot(): Promise<() => void>;
+  /** Calls back once, unless the context closes first. */
+  at(time: number, fn: () => void): void;
+  complete(completion: Completion): void;
+  diverged(message: string): void;
+  become(task: Task, state: TaskState): void;
+  /** An attempt begins or ends. */
+  sending(task: Task, now: boolean): void;
+  /** `startedAt`: milliseconds since the epoch. */
+  attempted(task: Task, attempt: number, startedAt: number, verdict: Verdict): void;
+  /** Results of unsafe operations for a run that is no longer ours, or no longer here. */
+  late(task: Task, late: Late): void;
+  /** The context is closed: what is received now has nobody to be delivered to. */
+  gone(): boolean;
+};

@@ -1,0 +1,147 @@
+/**
+ * Delivers what is known to user code, one completion a turn: first the journal, then what comes in. Owns whether the run
+ * replays, what stands in line, and the time that the run has observed; how it ends is execution.ts.
+ */
+import { mark, replay } from './delivery.ts';
+import type { Completion } from './desk.ts';
+import type { Flusher } from './flusher.ts';
+import type { History } from './history.ts';
+import type { IssuedList } from './issued.ts';
+import type { Delivered } from './journal.ts';
+import type { Clock } from './ports.ts';
+import { turn } from './turn.ts';
+
+/** A buffer above this stops the delivery until it is flushed. */
+const BUFFER_BYTES = 1024 * 1024;
+
+export type Pump = {
+  readonly replaying: boolean;
+  /** Nothing stands in line, and user code is not at what it was just given. */
+  readonly idle: boolean;
+  /** Deliveries of what was not in the journal. */
+  readonly live: number;
+  /** Milliseconds since the epoch: of the last delivery, never going back. */
+  readonly observedAt: number;
+  /** Received and not delivered. */
+  readonly undelivered: readonly Completion[];
+  /** Resolves when the journal is consumed. */
+  replayed(): Promise<void>;
+  complete(completion: Completion): void;
+  /** Until the context is closed. Throws `Divergence`. */
+  run(): Promise<void>;
+};
+
+export function createPump(options: {
+  history: History;
+  issued: IssuedList;
+  flusher: Flusher;
+  clock: Clock;
+  /** The journal has entries. */
+  replaying: boolean;
+  observedAt: number;
+  closed: () => boolean;
+  /** It has nothing more to deliver now. */
+  onIdle: () => void;
+  /** About to be journaled at this place. */
+  onLive: (completion: Completion, place: number) => void;
+  /** User code has had its turn with it. */
+  onDelivered: (completion: Completion) => void;
+}): Pump {
+  const { history, issued, flusher, clock, closed } = options;
+  const ready: Completion[] = [];
+  let { replaying, observedAt } = options;
+  let delivering = true;
+  let live = 0;
+  let wake = () => {};
+  let replayDone = () => {};
+  const replayed = new Promise<void>((done) => {
+    replayDone = done;
+  });
+
+  async function deliverLive(): Promise<void> {
+    while (!closed()) {
+      const completion = ready.shift();
+      if (!completion) {
+        delivering = false;
+        options.onIdle();
+        await new Promise<void>((more) => {
+          wake = more;
+        });
+        delivering = true;
+        continue;
+      }
+      if (flusher.bufferedBytes > BUFFER_BYTES) await flusher.durable();
+      if (closed()) return;
+      observedAt = Math.max(clock.now(), observedAt);
+      const entry = toEntry(completion, observedAt, mark(issued));
+      options.onLive(completion, flusher.length);
+      flusher.append(entry);
+      issued.receiver(entry.op)?.deliver(entry);
+      live += 1;
+      if (completion.unknowable) flusher.soon();
+      await turn();
+      options.onDelivered(completion);
+    }
+  }
+
+  return {
+    get replaying() {
+      return replaying;
+    },
+    get idle() {
+      return !replaying && !delivering && ready.length === 0;
+    },
+    get live() {
+      return live;
+    },
+    get observedAt() {
+      return observedAt;
+    },
+    get undelivered() {
+      return ready;
+    },
+    replayed: () => replayed,
+    complete(completion) {
+      ready.push(completion);
+      wake();
+    },
+    async run() {
+      await turn();
+      await replay({
+        deliveries: history.deliveries,
+        begun: begunIn(history),
+        issued,
+        clock,
+        closed,
+        onDelivered(entry) {
+          observedAt = Math.max(observedAt, entry.at);
+        },
+      });
+      if (closed()) return;
+      replaying = false;
+      replayDone();
+      await deliverLive();
+    },
+  };
+}
+
+/** What the code must issue again: all that had begun, but for what failed and was redriven. */
+function begunIn({ deliveries, progress, again }: History): Array<{ op: string; label: string }> {
+  const over = new Set(deliveries.map(({ op }) => op));
+  return [...progress]
+    .filter(([op, { unknown }]) => !over.has(op) && (unknown !== undefined || !again.has(op)))
+    .map(([op, { label }]) => ({ op, label: label ?? op }));
+}
+
+function toEntry(completion: Completion, at: number, where: ReturnType<typeof mark>): Delivered {
+  const { task, attempts, value, error } = completion;
+  const base = {
+    op: task.id,
+    at,
+    label: task.operation.label,
+    ...where,
+    ...(attempts.length > 0 ? { attempts } : {}),
+    ...(value === undefined ? {} : { value: { text: value } }),
+  };
+  return error ? { k: 'fail', ...base, error } : { k: 'done', ...base };
+}
