@@ -4,21 +4,31 @@ import type { EngineEvent, Observer } from '../engine/ports.ts';
 
 export function logObserver(logger: Logger): Observer {
   return (event) => {
-    const { type, ...fields } = event;
+    const { message, fields } = lineOf(event);
     switch (levelOf(event)) {
       case 'debug':
-        logger.debug(type, fields);
+        logger.debug(message, fields);
         break;
       case 'info':
-        logger.info(type, fields);
+        logger.info(message, fields);
         break;
       case 'warn':
-        logger.warn(type, fields);
+        logger.warn(message, fields);
         break;
       case 'error':
-        logger.error(type, fields);
+        logger.error(message, fields);
     }
   };
+}
+
+function lineOf(event: EngineEvent): { message: string; fields: Record<string, unknown> } {
+  if (event.type !== 'log') {
+    const { type, ...fields } = event;
+    return { message: type, fields };
+  }
+  // The logger has a level and a message of its own, and drops fields of these names.
+  const { level: _level, message, ...fields } = event;
+  return { message, fields };
 }
 
 function levelOf(event: EngineEvent): 'debug' | 'info' | 'warn' | 'error' {

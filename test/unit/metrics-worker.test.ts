@@ -121,6 +121,16 @@ describe('the log', () => {
   });
 });
 
+describe('what a workflow logs', () => {
+  it('is a line of its level and its words, with the run that said it', async () => {
+    const { observe } = await watch();
+    observe({ type: 'log', run: 'run_1', workflow: 'w', level: 'info', message: 'nobody is there', data: { looked: 3 } });
+    expect(lines()).toEqual([
+      expect.objectContaining({ level: 'INFO', message: 'nobody is there', type: 'log', run: 'run_1', workflow: 'w', data: { looked: 3 } }),
+    ]);
+  });
+});
+
 describe('several observers', () => {
   it('do not keep an event from each other, and what one throws is told once', () => {
     const seen: string[] = [];
