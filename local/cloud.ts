@@ -3,6 +3,7 @@
  * Ports of 0 take free ones.
  */
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { awsClient } from './aws/client.ts';
 import { type AwsProcess, startAws } from './aws/process.ts';
 import { LocalError } from './errors.ts';
@@ -12,9 +13,10 @@ import type { FunctionError } from './lambda/environment.ts';
 import { type Fault, type Logs, openLogs } from './lambda/logs.ts';
 import { createPool, type Pool, type PoolStats } from './lambda/pool.ts';
 import { provision } from './provision.ts';
+import { replaceCode } from './replace-code.ts';
 import { type Schedule, startSchedule } from './schedule.ts';
 import { resolveSecrets } from './secrets.ts';
-import type { StackDescription } from './template/description.ts';
+import type { EventSourceDescription, FunctionDescription, StackDescription } from './template/description.ts';
 import { readStack } from './template/read.ts';
 
 export type CloudOptions = {
@@ -30,6 +32,8 @@ export type CloudOptions = {
   logs?: string;
   /** Environments of one function at a time. Default 10. */
   maxEnvironments?: number;
+  /** The function that gets an inspector, by its name, and the port of it. */
+  inspect?: { functionName: string; port: number };
   /** A function failed or crashed; its output is in the log. */
   onFault?: (fault: Fault) => void;
   /** What functions print. */
@@ -48,6 +52,11 @@ export type Cloud = {
   queueUrl(name: string): string;
   /** Invokes a function by its name or logical id with a JSON event; gives its JSON result. */
   invoke(functionName: string, event: unknown): Promise<unknown>;
+  /**
+   * Goes on with the functions of another assembly of the same stack: tables, queues and messages stay, what is being worked on ends in
+   * the old code. Throws a `LocalError` when they cannot start, or when more than code and settings differ; nothing has changed then.
+   */
+  reload(assembly: string): Promise<void>;
   stats(): { functions: Record<string, PoolStats>; queues: Record<string, ReturnType<EventSource['stats']>> };
   /** `graceMs`: how long running invocations may go on. Default 0. */
   stop(options?: { graceMs?: number }): Promise<void>;
@@ -86,20 +95,24 @@ type Parts = { aws: AwsProcess; logs: Logs; dir: string; stops: Array<(graceMs: 
 async function compose(options: CloudOptions & { onError: (error: Error) => void }, parts: Parts): Promise<Omit<Cloud, 'stop'>> {
   const { aws, logs, dir, stops } = parts;
   const stack = readStack(dir, { awsUrl: aws.url });
+  let running = stack;
   const client = awsClient(aws.url);
   stops.push(() => client.close());
   await provision(client, stack);
 
-  const pools = new Map<string, Pool>();
-  for (const fn of stack.functions) {
+  const variablesFor = (fn: FunctionDescription): Record<string, string> => {
     const secrets = resolveSecrets(fn.environment.HOLDFAST_SECRETS);
-    const variables = {
+    return {
       AWS_ENDPOINT_URL: aws.url,
       ...(secrets === undefined ? {} : { HOLDFAST_SECRETS: secrets }),
       ...options.variables,
     };
+  };
+  const pools = new Map<string, Pool>();
+  for (const fn of stack.functions) {
     const maxEnvironments = options.maxEnvironments ?? MAX_ENVIRONMENTS;
-    pools.set(fn.name, createPool({ function: fn, variables, log: logs.of(fn.name), maxEnvironments }));
+    const inspect = options.inspect?.functionName === fn.name ? options.inspect.port : undefined;
+    pools.set(fn.name, createPool({ function: fn, variables: variablesFor(fn), log: logs.of(fn.name), maxEnvironments, inspect }));
   }
   const poolOf = (name: string): Pool => pools.get(name) as Pool;
 
@@ -124,9 +137,9 @@ async function compose(options: CloudOptions & { onError: (error: Error) => void
   // All are tried at the start, so that a bundle that cannot load is an error now and not at the first message.
   await Promise.all([...new Set(used)].map((name) => poolOf(name).warm().catch(startFailure(name, logs.dir))));
 
-  for (const source of stack.eventSources) {
-    sources.push(startEventSource({ source, aws: client, pool: poolOf(source.functionName), onError: options.onError }));
-  }
+  const feed = (source: EventSourceDescription) =>
+    startEventSource({ source, aws: client, pool: poolOf(source.functionName), onError: options.onError });
+  sources.push(...stack.eventSources.map(feed));
   aws.onVisible((queues) => {
     for (const source of sources) if (queues.includes(source.queue)) source.wake();
   });
@@ -143,6 +156,17 @@ async function compose(options: CloudOptions & { onError: (error: Error) => void
       const fn = stack.functions.find(({ name, logicalId }) => name === functionName || logicalId === functionName);
       if (!fn) throw new LocalError('E_TEMPLATE', `no function ${functionName}: there are ${[...pools.keys()].join(', ')}`);
       return JSON.parse(await poolOf(fn.name).invoke(JSON.stringify(event))) as unknown;
+    },
+    async reload(assembly) {
+      const next = readStack(assembly, { awsUrl: aws.url });
+      await replaceCode({ pools, from: running, to: next, variablesFor });
+      await provision(client, next);
+      for (const [index, source] of next.eventSources.entries()) {
+        if (isDeepStrictEqual(source, running.eventSources[index])) continue;
+        await sources[index]?.stop();
+        sources[index] = feed(source);
+      }
+      running = next;
     },
     stats: () => ({
       functions: Object.fromEntries([...pools].map(([name, pool]) => [name, pool.stats()])),

@@ -6,6 +6,10 @@ export type StartOptions = {
   help: boolean;
   once: boolean;
   demo: boolean;
+  /** Functions are built anew and replaced when the project's files change. */
+  reload: boolean;
+  /** One worker process with an inspector at this port. */
+  inspect: number | undefined;
   data: string | undefined;
   port: number;
   awsPort: number;
@@ -18,6 +22,9 @@ Runs everything on this machine: the AWS API, the HTTP API, the workers, and a d
 
   --once             end when all samples have: exit code 0 if each came to its expected end, 1 otherwise
   --no-demo          without the demo API and its samples
+  --reload           build the functions anew when files change; tables, queues and runs in flight stay
+  --inspect          one worker process with source maps and an inspector, with 15 minutes for an invocation
+  --inspect-port N   inspector, default 9229
   --data DIR         keep everything in DIR across restarts (HOLDFAST_DATA); default: in memory
   --port N           HTTP API (HOLDFAST_PORT), default 3000
   --aws-port N       AWS API: SQS, DynamoDB, S3 (HOLDFAST_AWS_PORT), default 4566
@@ -30,8 +37,9 @@ A port of 0 takes a free one.
 /** Throws `E_OPTION`, which names the option at fault. */
 export function readOptions(args: readonly string[], env: Readonly<Record<string, string | undefined>>): StartOptions {
   const { values } = parse(args);
-  const port = (flag: 'port' | 'aws-port' | 'demo-port', variable: string, fallback: number): number => {
-    const [name, given] = values[flag] === undefined ? [variable, env[variable]] : [`--${flag}`, values[flag]];
+  const port = (flag: 'port' | 'aws-port' | 'demo-port' | 'inspect-port', variable: string | undefined, fallback: number): number => {
+    const [name, given] =
+      values[flag] === undefined ? [variable, variable === undefined ? undefined : env[variable]] : [`--${flag}`, values[flag]];
     if (given === undefined || given === '') return fallback;
     const number = Number(given);
     if (!/^\d+$/.test(given) || number > 65_535) {
@@ -45,6 +53,8 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     help: values.help === true,
     once: values.once === true,
     demo: values['no-demo'] !== true,
+    reload: values.reload === true,
+    inspect: values.inspect === true || values['inspect-port'] !== undefined ? port('inspect-port', undefined, 9229) : undefined,
     data: data === '' ? undefined : data,
     port: port('port', 'HOLDFAST_PORT', 3000),
     awsPort: port('aws-port', 'HOLDFAST_AWS_PORT', 4566),
@@ -64,6 +74,9 @@ function parse(args: readonly string[]) {
         help: { type: 'boolean', short: 'h' },
         once: { type: 'boolean' },
         'no-demo': { type: 'boolean' },
+        reload: { type: 'boolean' },
+        inspect: { type: 'boolean' },
+        'inspect-port': { type: 'string' },
         data: { type: 'string' },
         port: { type: 'string' },
         'aws-port': { type: 'string' },

@@ -8,11 +8,15 @@ import { type DemoApi, startDemoApi } from './demo/server.ts';
 import { LocalError } from './errors.ts';
 import type { Fault } from './lambda/logs.ts';
 import type { StartOptions } from './options.ts';
+import { reloadOnChange } from './reload.ts';
 import { ROOT } from './secrets.ts';
 
 /** The token whose hash the local stage is configured with. */
 const TOKEN = 'local-dev';
 const START_QUEUE = 'holdfast-local-start';
+const WORKER = 'holdfast-local-worker';
+/** Lambda's own limit. */
+const LONGEST_TIMEOUT_S = 900;
 /** What is under way may finish, when it would otherwise be done again by the next start. */
 const GRACE_MS = 3_000;
 
@@ -59,15 +63,12 @@ export async function up(options: StartOptions): Promise<void> {
     say('reading the infrastructure');
     const { folder, remove } = assemblyFolder(join(ROOT, '.holdfast'));
     stops.push(async () => remove());
+    const make = (dir: string) => synthesiseLocal(dir, { ...options, demoPort: demo?.port ?? options.demoPort });
     const cloud = await startCloud({
-      assembly: synthesise('local', folder, { HOLDFAST_DEMO_PORT: String(demo?.port ?? options.demoPort) }).then(
-        ({ dir }) => dir,
-        (error: Error) => {
-          throw new LocalError('E_SYNTH', error.message, { cause: error });
-        },
-      ),
+      assembly: make(folder),
       ports: { http: options.port, aws: options.awsPort },
       ...(data === undefined ? {} : { data }),
+      ...(options.inspect === undefined ? {} : { inspect: { functionName: WORKER, port: options.inspect } }),
       onFault: faultPrinter(),
       onError(error) {
         process.stderr.write(`\n${error.message}\n`);
@@ -75,7 +76,8 @@ export async function up(options: StartOptions): Promise<void> {
       },
     });
     stops.push(() => cloud.stop({ graceMs: data === undefined ? 0 : GRACE_MS }));
-    introduce(cloud, demo, performance.now() - began);
+    if (options.reload) stops.push(reloadOnChange({ root: ROOT, cloud, folder, synthesise: make, say }).stop);
+    introduce(cloud, demo, options, performance.now() - began);
     if (!demo) {
       settled = true;
       return;
@@ -98,10 +100,23 @@ export async function up(options: StartOptions): Promise<void> {
   }
 }
 
-function introduce(cloud: Cloud, demo: DemoApi | undefined, ms: number): void {
+/** The folder of the assembly. Whoever debugs gets source maps, and the longest invocations there are: leases last as long. */
+async function synthesiseLocal(dir: string, { inspect, demoPort }: Pick<StartOptions, 'inspect' | 'demoPort'>): Promise<string> {
+  const debugging = inspect === undefined ? {} : { HOLDFAST_SOURCEMAP: '1', HOLDFAST_WORKER_TIMEOUT: String(LONGEST_TIMEOUT_S) };
+  try {
+    return (await synthesise('local', dir, { HOLDFAST_DEMO_PORT: String(demoPort), ...debugging })).dir;
+  } catch (error) {
+    throw new LocalError('E_SYNTH', (error as Error).message, { cause: error });
+  }
+}
+
+function introduce(cloud: Cloud, demo: DemoApi | undefined, { reload, inspect }: StartOptions, ms: number): void {
   say(`up after ${(ms / 1000).toFixed(1)} s`);
   say(`  AWS API    ${cloud.awsUrl}   AWS_ENDPOINT_URL; SQS, DynamoDB, S3; queue ${START_QUEUE}`);
   say(`  HTTP API   ${cloud.apiUrl}   token ${TOKEN}`);
   if (demo) say(`  demo API   ${demo.url}`);
+  if (inspect !== undefined)
+    say(`  inspector  127.0.0.1:${inspect}   chrome://inspect, or "attach" of an editor; reload and attach again after a change`);
+  if (reload) say('  reloads when workflows/, connections/, functions/, src/ or holdfast.config.ts change');
   say(`  output of the functions in ${cloud.logs}\n`);
 }

@@ -40,6 +40,8 @@ export type EnvironmentOptions = {
   /** What every function gets beside its own variables. */
   variables: Record<string, string>;
   log: (text: string) => void;
+  /** Port of an inspector. Then nothing is killed for taking too long: somebody may be looking at it. */
+  inspect?: number | undefined;
 };
 
 /** A heap must leave room for the rest of the process, as on Lambda. */
@@ -52,7 +54,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const { function: fn } = options;
   const bootstrap: BootstrapOptions = { ...entryOf(fn), functionName: fn.name, functionArn: fn.arn, memoryMb: fn.memoryMb };
   const child = fork(fileURLToPath(new URL('./bootstrap.mjs', import.meta.url)), [JSON.stringify(bootstrap)], {
-    execArgv: [`--max-old-space-size=${Math.floor(fn.memoryMb * HEAP_SHARE)}`],
+    execArgv: [
+      `--max-old-space-size=${Math.floor(fn.memoryMb * HEAP_SHARE)}`,
+      ...(options.inspect === undefined ? [] : ['--enable-source-maps', `--inspect=127.0.0.1:${options.inspect}`]),
+    ],
     env: variablesOf(options),
     cwd: fn.assetPath,
     serialization: 'advanced',
@@ -126,7 +131,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
           return;
         }
         const overrun = setTimeout(() => {
-          kill(fault('Sandbox.Timedout', `Task timed out after ${(fn.timeoutMs / 1000).toFixed(2)} seconds`));
+          if (options.inspect === undefined)
+            kill(fault('Sandbox.Timedout', `Task timed out after ${(fn.timeoutMs / 1000).toFixed(2)} seconds`));
         }, fn.timeoutMs);
         running = { requestId, overrun, resolve, reject };
         child.send({ requestId, event, deadline: Date.now() + fn.timeoutMs } satisfies ToEnvironment, (error) => {

@@ -1,5 +1,6 @@
 /**
- * The environments of one function: reused while warm, started when needed up to a limit, ended when idle for long.
+ * The environments of one function: reused while warm, started when needed up to a limit, ended when idle for long, and exchanged
+ * for those of other code without losing what is being invoked.
  * Knows nothing of what is invoked, nor by whom.
  */
 import { randomUUID } from 'node:crypto';
@@ -16,6 +17,14 @@ export type Lease = {
 
 export type PoolStats = { environments: number; busy: number; invocations: number; errors: number; peak: number };
 
+/** Other code for a function, tried and ready. */
+export type Replacement = {
+  /** From now on it is what is invoked; what is running in the old may end there. */
+  commit(): void;
+  /** The old code stays. */
+  discard(): void;
+};
+
 export type Pool = {
   readonly function: FunctionDescription;
   /** Starts one environment if there is none. Rejects with a `FunctionError` when the bundle cannot be loaded. */
@@ -23,6 +32,8 @@ export type Pool = {
   /** Waits for an environment, first come, first served. */
   lease(): Promise<Lease>;
   invoke(event: string): Promise<string>;
+  /** Starts an environment of other code. Rejects with a `FunctionError` when it cannot be loaded; nothing has changed then. */
+  replacement(next: FunctionDescription, variables: Record<string, string>): Promise<Replacement>;
   stats(): PoolStats;
   /** Waits up to `graceMs` for what is running. */
   stop(options?: { graceMs?: number }): Promise<void>;
@@ -34,6 +45,8 @@ export type PoolOptions = {
   log: FunctionLog;
   maxEnvironments: number;
   idleMs?: number;
+  /** Port of an inspector: then there is one environment at a time. */
+  inspect?: number | undefined;
 };
 
 const IDLE_MS = 60_000;
@@ -44,7 +57,11 @@ const STOPPING = fault('Runtime.Unavailable', 'the embedded cloud is stopping');
 
 type Waiter = { resolve: (lease: Lease) => void; reject: (error: unknown) => void };
 
-export function createPool({ function: fn, variables, log, maxEnvironments, idleMs = IDLE_MS }: PoolOptions): Pool {
+export function createPool({ log, idleMs = IDLE_MS, inspect, ...options }: PoolOptions): Pool {
+  const maxEnvironments = inspect === undefined ? options.maxEnvironments : 1;
+  let code = { function: options.function, variables: options.variables };
+  /** Of earlier code: they end what they are at, and are not used again. */
+  const outdated = new Set<Environment>();
   const all = new Set<Environment>();
   const idle: Array<{ environment: Environment; reap: NodeJS.Timeout }> = [];
   const waiters: Waiter[] = [];
@@ -82,9 +99,9 @@ export function createPool({ function: fn, variables, log, maxEnvironments, idle
 
   /** An environment has become free, or has ended. */
   function offer(environment: Environment): void {
-    if (!environment.alive || stopped) {
+    if (!environment.alive || stopped || outdated.has(environment)) {
       all.delete(environment);
-      if (stopped) void environment.stop();
+      if (environment.alive) void environment.stop();
     } else {
       const waiter = waiters.shift();
       if (waiter) {
@@ -113,19 +130,28 @@ export function createPool({ function: fn, variables, log, maxEnvironments, idle
     while (!stopped && starts.size < Math.min(waiters.length, STARTS_AT_ONCE) && all.size + starts.size < maxEnvironments) void start();
   }
 
+  const newId = () => `${new Date().toISOString().slice(0, 10).replaceAll('-', '/')}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
+
+  function add(environment: Environment, id: string): void {
+    all.add(environment);
+    void environment.ended.then(() => {
+      const wasIdle = idle.some((entry) => entry.environment === environment);
+      forget(environment);
+      outdated.delete(environment);
+      if (wasIdle && !stopped) log.write(`${id} ended while idle\n`);
+      grow();
+    });
+    offer(environment);
+  }
+
   function start(): Promise<void> {
-    const id = `${new Date().toISOString().slice(0, 10).replaceAll('-', '/')}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
-    const starting = startEnvironment({ id, function: fn, variables, log: log.write }).then(
+    const id = newId();
+    const of = code;
+    const starting = startEnvironment({ id, ...of, log: log.write, inspect }).then(
       (environment) => {
         starts.delete(starting);
-        all.add(environment);
-        void environment.ended.then(() => {
-          const wasIdle = idle.some((entry) => entry.environment === environment);
-          forget(environment);
-          if (wasIdle && !stopped) log.write(`${id} ended while idle\n`);
-          grow();
-        });
-        offer(environment);
+        if (of !== code) outdated.add(environment);
+        add(environment, id);
       },
       (error: unknown) => {
         starts.delete(starting);
@@ -153,8 +179,30 @@ export function createPool({ function: fn, variables, log, maxEnvironments, idle
     return waiting;
   }
 
+  async function replacement(next: FunctionDescription, variables: Record<string, string>): Promise<Replacement> {
+    const id = newId();
+    // Without the inspector, whose port the old one holds; its next start is then with the new code.
+    const environment = await startEnvironment({ id, function: next, variables, log: log.write });
+    return {
+      commit() {
+        code = { function: next, variables };
+        for (const old of all) outdated.add(old);
+        for (const { environment: old } of [...idle]) {
+          forget(old);
+          void old.stop();
+        }
+        if (inspect === undefined) add(environment, id);
+        else void environment.stop().then(grow);
+      },
+      discard: () => void environment.stop(),
+    };
+  }
+
   return {
-    function: fn,
+    get function() {
+      return code.function;
+    },
+    replacement,
     warm: () => (all.size > 0 ? Promise.resolve() : ([...starts][0] ?? start())),
     lease,
     invoke: async (event) => (await lease()).invoke(event),

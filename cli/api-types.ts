@@ -1,0 +1,71 @@
+/** What the commands read of the API's answers. Fields that no command looks at are not named. */
+
+export type RunStatus = 'queued' | 'running' | 'waiting' | 'paused' | 'succeeded' | 'failed' | 'cancelled';
+
+export const STATUSES: readonly RunStatus[] = ['queued', 'running', 'waiting', 'paused', 'succeeded', 'failed', 'cancelled'];
+
+export type ErrorView = { code: string; message: string; name?: string; detail?: Record<string, unknown> };
+
+export type RunItem = {
+  id: string;
+  workflow: string;
+  version: number;
+  status: RunStatus;
+  tenant: string;
+  createdAt: string;
+  startedAt?: string;
+  endedAt?: string;
+  wakeAt?: string;
+  reason?: ErrorView;
+};
+
+export type Run = RunItem & { idempotencyKey: string; crashes: number; input: unknown; result?: unknown; error?: ErrorView };
+
+/** Of a call: what src/http records. Of a step: `outcome`. Of a reconciliation: `row` alone. */
+export type AttemptView = {
+  n?: number;
+  row?: string;
+  class?: string;
+  outcome?: string;
+  status?: number;
+  why?: string;
+  ms?: number | { total: number };
+  hint?: { source: string; delay: number };
+  ignored?: string[];
+  resent?: boolean;
+  next?: number;
+  over?: string;
+};
+
+export type JournalItem = {
+  seq: number;
+  type: 'start' | 'retry' | 'unknown' | 'unsent' | 'done' | 'fail' | 'park' | 'end';
+  at: string;
+  call?: string;
+  label?: string;
+  effect?: string;
+  sending?: number;
+  next?: string;
+  issuedAt?: string;
+  error?: ErrorView;
+  value?: unknown;
+  truncated?: boolean;
+  bytes?: number;
+  attempts?: AttemptView[];
+  wakeAt?: string;
+  status?: string;
+};
+
+export type DeadLetterItem = {
+  id: string;
+  firstSeen: string;
+  reason: ErrorView;
+  tenant?: string;
+  workflow?: string;
+  body: string;
+  bytes: number;
+};
+
+export type Page<T> = { items: T[]; next?: string };
+
+export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);

@@ -1,0 +1,81 @@
+/** A journal read as what it tells of: each operation once, with its attempts and waits in order. Pure. */
+import type { AttemptView, ErrorView, JournalItem } from '../api-types.ts';
+
+/** `sent`: nothing is known after the sending. `unsent`: it is settled that it did not happen, and goes out again. */
+export type CallState = 'done' | 'failed' | 'retrying' | 'sent' | 'unknown' | 'unsent';
+
+export type CallEvent =
+  | { type: 'attempt'; attempt: AttemptView; at: string }
+  /** Put down until then. */
+  | { type: 'wait'; at: string; until: string }
+  | { type: 'unknown'; at: string; error?: ErrorView }
+  | { type: 'unsent'; at: string };
+
+export type CallView = {
+  /** Of its first journal entry, and of its last. */
+  seq: number;
+  lastSeq: number;
+  id: string;
+  label: string;
+  state: CallState;
+  effect?: string;
+  began: string;
+  ended: string;
+  events: CallEvent[];
+  error?: ErrorView;
+  /** Absent of what gave nothing. */
+  value?: unknown;
+  bytes?: number;
+};
+
+const STATES: Readonly<Record<string, CallState>> = {
+  start: 'sent',
+  retry: 'retrying',
+  unknown: 'unknown',
+  unsent: 'unsent',
+  done: 'done',
+  fail: 'failed',
+};
+
+/** In the order in which their first entries came. */
+export function callsOf(items: readonly JournalItem[]): CallView[] {
+  const calls = new Map<string, CallView>();
+  for (const item of items) {
+    if (item.call === undefined) continue;
+    const began = item.issuedAt ?? item.at;
+    const call: CallView = calls.get(item.call) ?? {
+      seq: item.seq,
+      lastSeq: item.seq,
+      id: item.call,
+      label: item.label ?? item.call,
+      state: 'sent',
+      began,
+      ended: item.at,
+      events: [],
+    };
+    calls.set(item.call, call);
+    add(call, item);
+  }
+  return [...calls.values()];
+}
+
+function add(call: CallView, item: JournalItem): void {
+  call.lastSeq = item.seq;
+  call.ended = item.at;
+  call.state = STATES[item.type] ?? call.state;
+  if (item.effect !== undefined) call.effect = item.effect;
+  for (const attempt of item.attempts ?? []) call.events.push({ type: 'attempt', attempt, at: item.at });
+  if (item.type === 'retry' && item.next !== undefined) call.events.push({ type: 'wait', at: item.at, until: item.next });
+  if (item.type === 'unknown')
+    call.events.push({ type: 'unknown', at: item.at, ...(item.error === undefined ? {} : { error: item.error }) });
+  if (item.type === 'unsent') call.events.push({ type: 'unsent', at: item.at });
+  if (item.type !== 'done' && item.type !== 'fail') return;
+  if (item.error !== undefined) call.error = item.error;
+  if ('value' in item) call.value = item.value;
+  if (item.bytes !== undefined) call.bytes = item.bytes;
+}
+
+export const attemptsOf = (call: CallView): AttemptView[] =>
+  call.events.flatMap((event) => (event.type === 'attempt' ? event.attempt : []));
+
+export const isSleep = ({ label }: Pick<CallView, 'label'>): boolean => label.startsWith('sleep ');

@@ -1,0 +1,31 @@
+/** A journal entry as one line of progress. Pure. */
+import type { JournalItem } from '../api-types.ts';
+import type { Paint } from '../tools.ts';
+import { cut } from './table.ts';
+import { between, duration } from './time.ts';
+import { attemptText } from './words.ts';
+
+/** Undefined for what is no news: that something is about to be sent, that the run was put down. */
+export function progressLine(item: JournalItem, paint: Paint): string | undefined {
+  const label = item.label ?? '';
+  const attempts = item.attempts ?? [];
+  const last = attempts.at(-1);
+  const told = last === undefined ? '' : `  ${attemptText(last)}`;
+  const again = attempts.length > 1 ? ` (${attempts.length} attempts)` : '';
+  switch (item.type) {
+    case 'done':
+      return `  ${paint('green', '✓')} ${label}${paint('dim', `${told}${again}`)}`;
+    case 'fail':
+      return `  ${paint('red', '✗')} ${label}  ${paint('red', cut(`${item.error?.code}: ${item.error?.message}`, 120))}`;
+    case 'retry': {
+      const wait = item.next === undefined ? '' : duration(between(item.at, item.next));
+      return `  ${paint('cyan', '…')} ${label}${paint('dim', `${told}${last === undefined ? ' ' : ';'} put down for ${wait}`)}`;
+    }
+    case 'unknown':
+      return `  ${paint('red', '?')} ${label}${paint('dim', told)}  ${paint('red', 'outcome not known')}`;
+    case 'unsent':
+      return `  ${paint('yellow', '…')} ${label}${paint('dim', '  it did not happen; sent again')}`;
+    default:
+      return undefined;
+  }
+}
