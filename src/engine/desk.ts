@@ -60,7 +60,7 @@ export type Desk = {
   /** `startedAt`: milliseconds since the epoch. */
   attempted(task: Task, attempt: number, startedAt: number, verdict: Verdict): void;
   /** Results of unsafe operations for a run that is no longer ours, or no longer here. */
-  late(task: Task, late: Late): void;
+  late(task: Task, late: Omit<Late, 'incarnation'>): void;
   /** The context is closed: what is received now has nobody to be delivered to. */
   gone(): boolean;
 };

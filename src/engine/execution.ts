@@ -80,7 +80,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   const origins = createOrigins();
   const delivered = new Set(history.deliveries.map((entry) => entry.op));
   const account = createAccounting();
-  const rescue = createRescue(options.deliverLate);
+  const rescue = createRescue(record.incarnation, options.deliverLate);
   const timers = new Set<Timer>();
   const abort = new AbortController();
   /** Verbs of a closed context are silent. */

@@ -37,8 +37,9 @@ export type History = {
   readonly again: ReadonlySet<string>;
 };
 
-/** About the sending with number `attempt`, and none after it. */
+/** About the sending with number `attempt` in that incarnation, and none after it. */
 export type Late = {
+  incarnation: number;
   attempt: number;
   value?: string;
   error?: ErrorData;
@@ -68,6 +69,8 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   const settled = new Map<string, { value?: string; attempts: Json[] }>();
   const cancelled = new Map<string, ErrorData>();
   let again: ReadonlySet<string> = new Set();
+  /** From which incarnation on an operation's sendings are counted anew. */
+  const anew = new Map<string, number>();
   for (const entry of entries) {
     if (isDelivered(entry)) {
       deliveries.push(entry);
@@ -80,7 +83,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     }
     if (entry.k === 'redrive') {
       again = new Set(entry.again);
-      for (const op of entry.again) startAnew(of(op));
+      for (const op of entry.again) if (startAnew(of(op))) anew.set(op, entry.incarnation);
       continue;
     }
     if (entry.k === 'settled') {
@@ -123,17 +126,20 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   const late = new Map<string, Late>();
   for (const item of inbox) {
     if (item.kind !== LATE_RESULT && item.kind !== VERDICT) continue;
-    const data = item.data as unknown as Late & { op: string };
-    late.set(data.op, data);
+    const data = item.data as unknown as Omit<Late, 'incarnation'> & { op: string; incarnation?: number };
+    // What was said of a sending before a redrive must not settle one after it that has the same number.
+    if ((data.incarnation ?? 0) >= (anew.get(data.op) ?? 0)) late.set(data.op, { incarnation: 0, ...data });
   }
   return { deliveries, progress, late, settled, cancelled, again };
 }
 
-/** What failed finally has a new budget; what is unknown stays so. */
-function startAnew(known: Progress): void {
+/** What failed finally has a new budget. False: it is unknown, and stays so. */
+function startAnew(known: Progress): boolean {
   known.open = false;
-  known.attempt = known.unknown ? known.attempt : 1;
   known.throttles = 0;
   delete known.next;
   delete known.issuedAt;
+  if (known.unknown) return false;
+  known.attempt = 1;
+  return true;
 }

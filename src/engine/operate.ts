@@ -64,7 +64,12 @@ export async function settleCall(ports: Operating, run: RunRecord, seq: number, 
     throw notApplicable(run, `${label} is ${over ? 'over' : 'not unknown'}: only a call whose outcome nobody knows is settled`);
   }
   const asked = entries.findLast((other) => other.k === 'unknown' && other.op === op);
-  const late = verdict(settlement, { label, kind: asked?.k === 'unknown' ? asked.kind : 'call', attempt: known.attempt });
+  const late = verdict(settlement, {
+    label,
+    kind: asked?.k === 'unknown' ? asked.kind : 'call',
+    attempt: known.attempt,
+    incarnation: run.incarnation,
+  });
   await deliver(
     ports,
     run,
@@ -142,14 +147,14 @@ async function deliver(ports: Operating, run: RunRecord, item: Omit<InboxItem, '
   await ports.wake.wake([addressOf(run)]);
 }
 
-function verdict(settlement: Settlement, call: { label: string; kind: string; attempt: number }): Late {
-  const { attempt } = call;
+function verdict(settlement: Settlement, call: { label: string; kind: string; attempt: number; incarnation: number }): Late {
+  const { attempt, incarnation } = call;
   switch (settlement.outcome) {
     case 'not-happened':
-      return { attempt, resend: true };
+      return { incarnation, attempt, resend: true };
     case 'failed': {
       const why = settlement.message ?? 'nobody could find out whether it happened';
-      return { attempt, error: { code: 'E_UNKNOWN_OUTCOME', name: 'UnknownOutcomeError', message: `${call.label}: ${why}` } };
+      return { incarnation, attempt, error: { code: 'E_UNKNOWN_OUTCOME', name: 'UnknownOutcomeError', message: `${call.label}: ${why}` } };
     }
     case 'happened':
       if (call.kind === 'call' && !isReply(settlement.value)) {
@@ -159,7 +164,7 @@ function verdict(settlement: Settlement, call: { label: string; kind: string; at
           { detail: { pointer: '/value' } },
         );
       }
-      return { attempt, given: settlement.value ?? null };
+      return { incarnation, attempt, given: settlement.value ?? null };
   }
 }
 

@@ -11,16 +11,17 @@ import type { InboxItem } from './ports.ts';
 export type Rescue = {
   /** A result stands at this place of the journal, which is not durable yet. */
   keep(place: number, completion: Completion): void;
-  late(task: Task, result: Late): void;
+  late(task: Task, result: Omit<Late, 'incarnation'>): void;
   /** Sends what was received and is neither durable nor will be. */
   salvage(durable: number, undelivered: readonly Completion[]): void;
 };
 
-export function createRescue(deliver: (item: Omit<InboxItem, 'at'>) => void): Rescue {
+export function createRescue(incarnation: number, deliver: (item: Omit<InboxItem, 'at'>) => void): Rescue {
   const kept: Array<{ place: number; completion: Completion }> = [];
 
-  function late(task: Task, result: Late): void {
-    deliver({ key: `${LATE_RESULT}:${task.id}:${result.attempt}`, kind: LATE_RESULT, data: { op: task.id, ...result } as unknown as Json });
+  function late(task: Task, result: Omit<Late, 'incarnation'>): void {
+    const key = `${LATE_RESULT}:${incarnation}:${task.id}:${result.attempt}`;
+    deliver({ key, kind: LATE_RESULT, data: { op: task.id, incarnation, ...result } as unknown as Json });
   }
 
   return {

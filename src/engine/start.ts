@@ -42,7 +42,8 @@ export function runId(tenant: string, workflow: string, key: string): string {
 /** Deeper JSON exhausts the stack of whoever walks it. */
 const MAX_DEPTH = 200;
 
-function isDeep(json: Json): boolean {
+/** Whether a message is deeper than is taken. */
+export function isDeep(json: Json): boolean {
   let level: Json[] = [json];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return true;

@@ -3,8 +3,8 @@ import type { Effect } from '../../src/engine/operation.ts';
 import { step } from '../../src/engine/step.ts';
 import { map, sleep } from '../../src/engine/verbs.ts';
 import { operatorOf, refusal } from '../support/engine/operator.ts';
-import { done, failed, HOUR, type Rig } from '../support/engine/rig.ts';
-import { pick, rigOf } from '../support/engine/scenario.ts';
+import { done, failed, HOUR, NEVER, type Rig } from '../support/engine/rig.ts';
+import { abandon, pick, rigOf } from '../support/engine/scenario.ts';
 
 /** An API that is broken until somebody mends it. */
 function breakable() {
@@ -188,6 +188,28 @@ describe('a failed run that is redriven', () => {
   });
 });
 
+test('a verdict on a sending before the redrive says nothing of one after it', async () => {
+  const rig = rigOf(async (r) =>
+    r.call('post', 'unsafe', {
+      answer: (_env, nth) => {
+        if (nth === 1) return { type: 'unknown', error: { code: 'E_UNKNOWN_OUTCOME', message: 'sent?' } };
+        return nth === 2 ? failed('400') : NEVER;
+      },
+    }),
+  );
+  await rig.runToEnd('w');
+  await operatorOf(rig).settle({ outcome: 'not-happened' });
+  expect(await operatorOf(rig).onward()).toMatchObject({ status: 'failed' });
+  await operatorOf(rig).redrive();
+  await rig.invoke(
+    rig.wake.take().map(({ run }) => rig.wakeMessage(run)),
+    { until: () => rig.sends('post') === 3 },
+  );
+  abandon(rig);
+  expect(await rig.wakeToEnd('w')).toMatchObject({ status: 'paused', reason: { code: 'E_UNKNOWN_OUTCOME' } });
+  expect(rig.sends('post')).toBe(3);
+});
+
 describe('a redrive is refused', () => {
   test('where an effect was begun after the failure, and says which', async () => {
     const rig = rigOf(async (r) => {
@@ -267,7 +289,7 @@ describe('a paused run', () => {
     await rig.invoke([rig.message('w')]);
     wrong = true;
     await rig.wakeToEnd('w');
-    expect(rig.record('w').reason?.message).toMatch(/- journal: safe one\n[^]*\+ code: {4}safe other/);
+    expect(rig.record('w').reason?.message).toMatch(/- journal: safe one\n[\s\S]*\+ code: {4}safe other/);
     wrong = false;
     await operatorOf(rig).resume();
     await operatorOf(rig).onward();
