@@ -3,6 +3,7 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
 import type { Stage } from './config.ts';
 import { Alarms } from './constructs/alarms.ts';
+import { Dashboard } from './constructs/dashboard.ts';
 import { DeploymentKey } from './constructs/deployment-key.ts';
 import { type Deployed, Functions } from './constructs/functions.ts';
 import { HttpApi } from './constructs/http-api.ts';
@@ -27,8 +28,10 @@ export class HoldfastStack extends Stack {
     const functions = new Functions(this, 'Functions', stage, { queues, tables, payloads }, deployed).all;
     const api = new HttpApi(this, 'HttpApi', stage, functions.api);
     new Schedule(this, 'Schedule', stage, functions.sweeper);
+    const watched = { queues, tables, functions, api };
     // Nobody watches a stage that can be thrown away.
-    if (!stage.disposable) new Alarms(this, 'Alarms', stage, queues);
+    if (!stage.disposable) new Alarms(this, 'Alarms', stage, watched);
+    if (stage.dashboard) new Dashboard(this, 'Dashboard', stage, watched);
 
     new CfnOutput(this, 'ApiUrl', { value: api.url });
     new CfnOutput(this, 'StartQueueUrl', { value: queues.start.queueUrl });

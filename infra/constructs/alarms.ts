@@ -1,36 +1,40 @@
-/** What a person must hear of: queues that nobody empties. */
-import { ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
-import { Duration } from 'aws-cdk-lib/core';
+/** The alarms of a stage that somebody watches, and who is told. What they are is in alarm-list.ts. */
+import { Alarm, ComparisonOperator, type IAlarmAction, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Stage } from '../config.ts';
-import type { Queues } from './queues.ts';
+import { alarmList, type Watched } from './alarm-list.ts';
+import { AlarmTopic } from './alarm-topic.ts';
 
-/** Far above a throttled burst, far below the days after which messages are gone. */
-const OLD = Duration.hours(1);
+const GUIDE = 'docs/operate.md';
 
 export class Alarms extends Construct {
-  constructor(scope: Construct, id: string, stage: Stage, queues: Queues) {
+  constructor(scope: Construct, id: string, stage: Stage, watched: Watched) {
     super(scope, id);
-    const name = (queue: string) => `holdfast-${stage.name}-${queue}`;
-    this.#whenOld('Start', name('start'), queues.start, 'Runs are not started: look at the worker for errors and throttling.');
-    this.#whenOld('Wake', name('wake'), queues.wake, 'Runs are not woken: look at the worker for errors and throttling.');
-    this.#whenOld(
-      'DeadLetters',
-      name('dead-letters'),
-      queues.deadLetters,
-      'Dead letters are not put on record: look at the dead-letters function.',
-    );
+    const action = this.#action(stage);
+    for (const { name, essential, says, metric, above, periods = 1, silenceIsAlarm } of alarmList(stage, watched)) {
+      if (!essential && stage.alarms.coverage !== 'full') continue;
+      const alarm = new Alarm(this, idOf(name), {
+        metric,
+        alarmName: `holdfast-${stage.name}-${name}`,
+        alarmDescription: `${says} ${GUIDE}#alarm-${name}`,
+        threshold: above,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+        evaluationPeriods: periods,
+        // What never happened has no data.
+        treatMissingData: silenceIsAlarm ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
+      });
+      if (!action) continue;
+      alarm.addAlarmAction(action);
+      alarm.addOkAction(action);
+    }
   }
 
-  #whenOld(id: string, queueName: string, queue: Queue, description: string) {
-    queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(5), statistic: 'Maximum' }).createAlarm(this, id, {
-      alarmName: `${queueName}-age`,
-      alarmDescription: description,
-      threshold: OLD.toSeconds(),
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: 1,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
+  #action({ name, alarms: { email, topicArn } }: Stage): IAlarmAction | undefined {
+    if (email !== undefined) return new SnsAction(new AlarmTopic(this, 'Topic', name, email).topic);
+    return topicArn === undefined ? undefined : new SnsAction(Topic.fromTopicArn(this, 'GivenTopic', topicArn));
   }
 }
+
+const idOf = (name: string) => name.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase());

@@ -1,5 +1,6 @@
 /** The public door: a REST API (version 1: emulators know no other for free) that hands every request to one function. */
-import { EndpointType, LambdaRestApi } from 'aws-cdk-lib/aws-apigateway';
+import { EndpointType, LambdaRestApi, type RestApi } from 'aws-cdk-lib/aws-apigateway';
+import type { Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Duration } from 'aws-cdk-lib/core';
 import { Construct } from 'constructs';
@@ -8,6 +9,7 @@ import { TIMEOUTS } from '../settings.ts';
 
 export class HttpApi extends Construct {
   readonly url: string;
+  readonly #api: RestApi;
 
   constructor(scope: Construct, id: string, stage: Stage, handler: LambdaFunction) {
     super(scope, id);
@@ -29,5 +31,10 @@ export class HttpApi extends Construct {
     });
     api.node.tryRemoveChild('Endpoint');
     this.url = api.url;
+    this.#api = api;
+  }
+
+  metricServerErrors(options: MetricOptions): Metric {
+    return this.#api.deploymentStage.metricServerError(options);
   }
 }

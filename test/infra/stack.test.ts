@@ -375,20 +375,6 @@ describe('the deployment key', () => {
   });
 });
 
-describe('alarms', () => {
-  it('tell of queues that nobody empties, where there is somebody to tell', () => {
-    prod.resourceCountIs('AWS::CloudWatch::Alarm', 3);
-    for (const name of ['start', 'wake', 'dead-letters']) {
-      prod.hasResourceProperties('AWS::CloudWatch::Alarm', {
-        AlarmName: `holdfast-prod-${name}-age`,
-        MetricName: 'ApproximateAgeOfOldestMessage',
-        Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [queue(name).id, 'QueueName'] } }],
-      });
-    }
-    local.resourceCountIs('AWS::CloudWatch::Alarm', 0);
-  });
-});
-
 describe('the whole stack', () => {
   it('is what it was', () => {
     const text = JSON.stringify(prod.toJSON(), null, 2)

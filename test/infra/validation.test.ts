@@ -1,6 +1,6 @@
 /** Every stage is synthesised as it would be deployed, and passes what a template must pass; each waiver is for something that is there. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import config from '../../holdfast.config.ts';
 import { ROOT } from '../../infra/bundle.ts';
 import { resolveStage } from '../../infra/config.ts';
+import { validate } from '../../infra/validation.ts';
 import { waive, waivers } from '../../infra/waivers.ts';
 import { stackOf } from './support/template.ts';
 
@@ -64,6 +65,19 @@ describe('waivers', () => {
     );
     expect(needless).toEqual([]);
   });
+
+  it.each(Object.keys(everything.stages))(
+    'let stage %s through with everything checked, and without a warning for --strict to stop at',
+    (stage) => {
+      const env = { HOLDFAST_API_TOKEN_SHA256: HASH };
+      const stack = stackOf(everything, stage, env);
+      const app = stack.node.root as App;
+      validate(app, stack, resolveStage(everything, stage, env));
+      const assembly = app.synth();
+      expect(assembly.getStackByName(`holdfast-${stage}`).messages.map(({ entry }) => entry.data)).toEqual([]);
+      expect(JSON.parse(readFileSync(join(assembly.directory, 'validation-report.json'), 'utf8'))).toMatchObject({ pluginReports: [] });
+    },
+  );
 
   it('say why in a sentence', () => {
     const stack = stackOf(config, 'prod', { HOLDFAST_API_TOKEN_SHA256: HASH });
