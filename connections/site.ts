@@ -8,7 +8,10 @@ export const site = connection({
   name: 'site',
   baseUrl: vars('site'),
   headers: { 'user-agent': AGENT, accept: 'text/html, text/plain;q=0.9' },
-  timeout: '10s',
+  // Reads are `safe` by default, and may all be made again after a crash. A polite visitor remembers what it was given: this way
+  // the journal is written before each page is asked for, and only what was in flight is asked for again.
+  effects: 'idempotent',
+  timeout: '5s',
   retry: { schedule: ['5s', '1m'] }, // three attempts: a site in trouble is left in peace
   maxBody: 500_000, // pages are kept in the journal
 });

@@ -6,7 +6,7 @@ export const summariser = connection({
   name: 'summariser',
   baseUrl: vars('summariser'),
   auth: bearer(secret('summariser/token')),
-  timeout: '10s',
+  timeout: '5s',
   routes: [{ method: 'POST', path: '/summaries', effects: 'safe' }],
 });
 

@@ -1,7 +1,7 @@
 /**
  * Every company of the CRM gets, each night, what the public register says of it: read page by page, looked up concurrently,
- * written back once. A record takes three journal entries: with the limit of 10,000 (or 20 MB) a run is good for 3,000 of them;
- * for more, start one run for each part of the list.
+ * written back once. A record takes three journal entries and 2 KB of a run's 10,000 and 20 MB, so one run is good for 3,000 records;
+ * for more, start one for each part of the list.
  */
 import { CallError, map, SchemaError, workflow } from 'holdfast';
 import * as z from 'zod/mini';

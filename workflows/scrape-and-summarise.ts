@@ -35,10 +35,10 @@ export const scrapeAndSummarise = workflow({
       const next = level.filter((url) => allows(url)).slice(0, limit - asked.length);
       // A site that asks for a pause is asked for one page at a time. The sleep is durable: no crash makes a pause shorter.
       const visits = await map(next, (url) => visit(url, pause), { concurrency: pause > 0 ? 1 : concurrency });
-      const read = visits.flatMap(({ url, html }) => (html === undefined ? [] : [readPage(html, url)]));
-      level = [...new Set(read.flatMap(({ links }) => links))].filter((url) => !known.has(url));
+      const fresh = visits.flatMap(({ url, html }) => (html === undefined ? [] : [readPage(html, url)]));
+      level = [...new Set(fresh.flatMap(({ links }) => links))].filter((url) => !known.has(url));
       asked.push(...visits);
-      pages.push(...read);
+      pages.push(...fresh);
     }
 
     const sentences = pages.flatMap((page) => page.sentences);
@@ -56,15 +56,15 @@ type Visit = { url: string; html?: string; skipped?: string };
 
 /** A page that cannot be had does not end the crawl. */
 async function visit(url: string, pause: number): Promise<Visit> {
-  const visit = await read(url).catch((error: unknown) => {
+  const outcome = await ask(url).catch((error: unknown) => {
     if (error instanceof CallError) return { url, skipped: error.message };
     throw error;
   });
   if (pause > 0) await sleep(pause);
-  return visit;
+  return outcome;
 }
 
-async function read(url: string): Promise<Visit> {
+async function ask(url: string): Promise<Visit> {
   const reply = await site.fetch(url);
   if (!reply.ok) return { url, skipped: `answered ${reply.status}` };
   if (!reply.headers.get('content-type')?.startsWith('text/html')) return { url, skipped: 'not HTML' };

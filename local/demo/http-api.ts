@@ -1,6 +1,7 @@
 /** Holdfast's own HTTP API as the demo reads it, with the demo API's counts. Owns paging and patience, judges nothing. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EffectCount } from './effects.ts';
+import type { SiteRecord } from './site.ts';
 import type { Stats } from './stats.ts';
 
 export type ApiRun = {
@@ -25,7 +26,7 @@ export type HttpApi = {
   deadLetters(): Promise<ApiDeadLetter[]>;
 };
 
-export type DemoCounts = { effects(): Promise<EffectCount[]>; stats(): Promise<Stats> };
+export type DemoCounts = { effects(): Promise<EffectCount[]>; stats(): Promise<Stats>; site(): Promise<SiteRecord> };
 
 export function httpApi(url: string, token: string): HttpApi {
   const headers = { authorization: `Bearer ${token}` };
@@ -52,6 +53,7 @@ export function demoCounts(url: string): DemoCounts {
   return {
     effects: async () => ((await getJson(`${url}/_demo/effects`, {})) as { items: EffectCount[] }).items,
     stats: () => getJson(`${url}/_demo/stats`, {}) as Promise<Stats>,
+    site: () => getJson(`${url}/_demo/site`, {}) as Promise<SiteRecord>,
   };
 }
 

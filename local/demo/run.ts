@@ -1,4 +1,5 @@
 /** The demo: sends the sample messages, shows their runs going on, and ends in a table of results. Owns the order of things alone. */
+import { followExamples, judgeExamples, readExamples } from './examples.ts';
 import { demoCounts, httpApi } from './http-api.ts';
 import { readMessages } from './messages.ts';
 import { sendAll } from './queue.ts';
@@ -18,7 +19,7 @@ export type DemoRunOptions = {
   /** The program ends with the demo: said at its end otherwise. */
   once: boolean;
   out: NodeJS.WritableStream;
-  /** Another file of samples. */
+  /** Another file of samples, without the other examples. */
   events?: string;
 };
 
@@ -31,14 +32,16 @@ const PATIENCE_MS = 120_000;
 export async function runDemo(options: DemoRunOptions): Promise<{ ok: boolean }> {
   const { out } = options;
   const messages = readMessages(options.events);
+  const examples = options.events === undefined ? readExamples() : [];
   const api = httpApi(options.apiUrl, options.token);
   const demo = demoCounts(options.demoUrl);
   const line = statusLine(out);
   const began = performance.now();
   await sendAll(
     { awsUrl: options.awsUrl, queueUrl: options.startQueueUrl },
-    messages.map(({ text }) => text),
-    (sent) => line.show(`${sent} of ${messages.length} messages sent`),
+    // The examples first: they are the longest.
+    [...examples, ...messages].map(({ text }) => text),
+    (sent) => line.show(`${sent} of ${examples.length + messages.length} messages sent`),
   );
   const seen = await watch({
     api,
@@ -49,12 +52,16 @@ export async function runDemo(options: DemoRunOptions): Promise<{ ok: boolean }>
     patience: PATIENCE_MS,
     progress: (now) => line.show(progressLine({ sent: messages.length, ...now })),
   });
+  const ends = await followExamples(api, examples, { every: EVERY_MS, patience: PATIENCE_MS, progress: (text) => line.show(text) });
   line.end();
-  const verdict = judge(messages, seen, await demo.effects(), await demo.stats());
+  const [effects, stats, site] = await Promise.all([demo.effects(), demo.stats(), demo.site()]);
+  const verdict = judge(messages, seen, effects, stats);
   out.write(`\n${report(verdict, performance.now() - began)}`);
+  const others = judgeExamples(ends, { effects, site });
+  out.write([...others.lines, ...others.problems.map((problem) => `  not as expected: ${problem}`)].map((text) => `${text}\n`).join(''));
   if (!options.once)
     out.write(`\nIt stays up: ${options.apiUrl}/v1/runs?workflow=onboard-customer (token ${options.token}); Ctrl-C ends it.\n`);
-  return { ok: verdict.ok };
+  return { ok: verdict.ok && others.problems.length === 0 };
 }
 
 /** One line that is written over on a terminal; lines now and then elsewhere. */

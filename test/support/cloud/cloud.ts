@@ -1,4 +1,4 @@
-/** The embedded cloud with the test workflows in place of the examples, on free ports, with the limits a test asks for. */
+/** The embedded cloud on free ports, with the test workflows or the examples, and the limits a test asks for. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { build, type Plugin } from 'esbuild';
 import { bundleOptions } from '../../../infra/bundle.ts';
 import { synthesise } from '../../../infra/synthesise.ts';
 import { type Cloud, startCloud } from '../../../local/cloud.ts';
+import { DEMO_SECRETS } from '../../../local/secrets.ts';
 
 export type TestCloud = Cloud & {
   start(workflow: string, input: unknown, key: string): Promise<void>;
@@ -21,21 +22,31 @@ export type TestCloud = Cloud & {
 
 const WORKFLOWS = fileURLToPath(new URL('workflows.ts', import.meta.url));
 
+/** `apiUrl`: of the API that the test workflows call. `demoPort`: the examples are deployed, and call the demo API there. */
 export async function startTestCloud(options: {
-  apiUrl: string;
+  apiUrl?: string;
+  demoPort?: number;
   timeout?: number;
   visibility?: number;
   memory?: number;
 }): Promise<TestCloud> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-cloud-'));
-  const { dir: assembly } = await synthesise('local', dir);
+  const { dir: assembly } = await synthesise(
+    'local',
+    dir,
+    options.demoPort === undefined ? {} : { HOLDFAST_DEMO_PORT: String(options.demoPort) },
+  );
   const assets = await limit(join(assembly, 'holdfast-local.template.json'), options);
-  await Promise.all(['worker', 'api', 'dead-letters'].map((name) => build(withTestWorkflows(name, join(assembly, assets(name))))));
+  const swapped = options.demoPort === undefined ? ['worker', 'api', 'dead-letters'] : [];
+  await Promise.all(swapped.map((name) => build(withTestWorkflows(name, join(assembly, assets(name))))));
   const cloud = await startCloud({
     assembly,
     ports: { http: 0, aws: 0 },
     logs: join(dir, 'logs'),
-    variables: { HOLDFAST_VAR_TEST_API: options.apiUrl, HOLDFAST_SECRETS: `env-file:${join(dir, 'secrets')}` },
+    variables: {
+      ...(options.apiUrl === undefined ? {} : { HOLDFAST_VAR_TEST_API: options.apiUrl }),
+      HOLDFAST_SECRETS: `env-file:${options.demoPort === undefined ? join(dir, 'secrets') : DEMO_SECRETS}`,
+    },
   });
   const sqs = new SQSClient({ endpoint: cloud.awsUrl, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
   const queue = cloud.queueUrl('holdfast-local-start');
