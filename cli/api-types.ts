@@ -39,7 +39,7 @@ export type AttemptView = {
 
 export type JournalItem = {
   seq: number;
-  type: 'start' | 'retry' | 'unknown' | 'unsent' | 'done' | 'fail' | 'park' | 'end';
+  type: 'start' | 'retry' | 'unknown' | 'unsent' | 'done' | 'fail' | 'settled' | 'cancel' | 'redrive' | 'park' | 'end';
   at: string;
   call?: string;
   label?: string;
@@ -54,6 +54,11 @@ export type JournalItem = {
   attempts?: AttemptView[];
   wakeAt?: string;
   status?: string;
+  /** Of a `cancel`: what was cancelled. Of a `redrive`: what had failed, and is made again. */
+  calls?: string[];
+  from?: number;
+  by?: string;
+  why?: string;
 };
 
 export type DeadLetterItem = {

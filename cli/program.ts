@@ -14,6 +14,7 @@ import { addRun } from './commands/run.ts';
 import { addRuns } from './commands/runs.ts';
 import { addSettle } from './commands/settle.ts';
 import { addStart } from './commands/start.ts';
+import { addToken } from './commands/token.ts';
 import { CliError, EXIT } from './errors.ts';
 import { type Outside, ROOT, realOutside } from './outside.ts';
 import { type Tools, toolsOf } from './tools.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly AddCommand[] = [
   addRedrive,
   addDelete,
   addDeadLetters,
+  addToken,
   addDoctor,
 ];
 

@@ -12,7 +12,7 @@ export const addRedrive: AddCommand = (program, tools, end) => {
       .command('redrive')
       .description('Start a failed run again from the call whose error ended it. What was done before that is kept, not done again.')
       .argument('<run>', 'id of the run')
-      .option('--from <seq>', 'from this entry of its journal (see inspect)', whole('--from', 0, LAST_SEQ)),
+      .option('--from <seq>', 'from this failure: the number of its journal entry (see inspect)', whole('--from', 0, LAST_SEQ)),
   )
     .addHelpText(
       'after',

@@ -18,7 +18,10 @@ export const addSettle: AddCommand = (program, tools, end) => {
       .argument('<run>', 'id of the run')
       .argument('<seq>', 'of any journal entry of the call (see inspect)', whole('<seq>', 0, 1_000_000))
       .addArgument(new Argument('<outcome>', 'what you found out').choices(['happened', 'not-happened', 'failed']))
-      .option('--value <json>', 'of happened: what the workflow gets, as JSON, @file or -; of a call {"status", "headers"?, "data"?}')
+      .option(
+        '--value <json>',
+        'of happened: what the workflow gets, as JSON, @file or -; of a call it is the reply: {"status", "headers"?, "data"?}',
+      )
       .option('--message <text>', 'of failed: what the error says'),
   )
     .addHelpText(

@@ -2,14 +2,19 @@
 import type { AttemptView, ErrorView, JournalItem } from '../api-types.ts';
 
 /** `sent`: nothing is known after the sending. `unsent`: it is settled that it did not happen, and goes out again. */
-export type CallState = 'done' | 'failed' | 'retrying' | 'sent' | 'unknown' | 'unsent';
+export type CallState = 'done' | 'failed' | 'retrying' | 'sent' | 'unknown' | 'unsent' | 'cancelled';
 
 export type CallEvent =
   | { type: 'attempt'; attempt: AttemptView; at: string }
   /** Put down until then. */
   | { type: 'wait'; at: string; until: string }
   | { type: 'unknown'; at: string; error?: ErrorView }
-  | { type: 'unsent'; at: string };
+  | { type: 'unsent'; at: string }
+  /** It had failed, and is made again. */
+  | { type: 'redriven'; at: string };
+
+/** What people did to the run as a whole. */
+export type MarkView = { seq: number; type: 'cancel' | 'redrive'; at: string; from?: number; by?: string; why?: string };
 
 export type CallView = {
   /** Of its first journal entry, and of its last. */
@@ -35,12 +40,14 @@ const STATES: Readonly<Record<string, CallState>> = {
   unsent: 'unsent',
   done: 'done',
   fail: 'failed',
+  settled: 'done',
 };
 
 /** In the order in which their first entries came. */
 export function callsOf(items: readonly JournalItem[]): CallView[] {
   const calls = new Map<string, CallView>();
   for (const item of items) {
+    if (item.type === 'cancel' || item.type === 'redrive') markCalls(item, calls);
     if (item.call === undefined) continue;
     const began = item.issuedAt ?? item.at;
     const call: CallView = calls.get(item.call) ?? {
@@ -59,6 +66,33 @@ export function callsOf(items: readonly JournalItem[]): CallView[] {
   return [...calls.values()];
 }
 
+export const marksOf = (items: readonly JournalItem[]): MarkView[] =>
+  items.flatMap(({ seq, type, at, from, by, why }) =>
+    type === 'cancel' || type === 'redrive'
+      ? {
+          seq,
+          type,
+          at,
+          ...(from === undefined ? {} : { from }),
+          ...(by === undefined ? {} : { by }),
+          ...(why === undefined ? {} : { why }),
+        }
+      : [],
+  );
+
+function markCalls(item: JournalItem, calls: ReadonlyMap<string, CallView>): void {
+  for (const call of (item.calls ?? []).flatMap((id) => calls.get(id) ?? [])) {
+    call.ended = item.at;
+    if (item.type === 'cancel') call.state = 'cancelled';
+    else {
+      call.state = 'retrying';
+      delete call.error;
+      delete call.value;
+      call.events.push({ type: 'redriven', at: item.at });
+    }
+  }
+}
+
 function add(call: CallView, item: JournalItem): void {
   call.lastSeq = item.seq;
   call.ended = item.at;
@@ -69,7 +103,7 @@ function add(call: CallView, item: JournalItem): void {
   if (item.type === 'unknown')
     call.events.push({ type: 'unknown', at: item.at, ...(item.error === undefined ? {} : { error: item.error }) });
   if (item.type === 'unsent') call.events.push({ type: 'unsent', at: item.at });
-  if (item.type !== 'done' && item.type !== 'fail') return;
+  if (item.type !== 'done' && item.type !== 'fail' && item.type !== 'settled') return;
   if (item.error !== undefined) call.error = item.error;
   if ('value' in item) call.value = item.value;
   if (item.bytes !== undefined) call.bytes = item.bytes;

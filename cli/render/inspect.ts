@@ -1,7 +1,7 @@
 /** One run as a tree: who it is, each call with its attempts and waits, how it stands, and what can be done next. Pure. */
 import type { ErrorView, JournalItem, Run } from '../api-types.ts';
 import type { Paint } from '../tools.ts';
-import { attemptsOf, type CallEvent, type CallState, type CallView, callsOf, isSleep } from './calls.ts';
+import { attemptsOf, type CallEvent, type CallState, type CallView, callsOf, isSleep, type MarkView, marksOf } from './calls.ts';
 import { nextSteps } from './next-steps.ts';
 import { statusStyle } from './status.ts';
 import { cut } from './table.ts';
@@ -17,17 +17,18 @@ const MARKS: Readonly<Record<CallState, [string, 'green' | 'red' | 'yellow' | 'd
   sent: ['→', 'dim'],
   unknown: ['?', 'red'],
   unsent: ['…', 'yellow'],
+  cancelled: ['–', 'yellow'],
 };
 
 export function inspectText(run: Run, journal: readonly JournalItem[], options: InspectOptions): string {
   const calls = callsOf(journal);
-  const digits = String(calls.at(-1)?.seq ?? 0).length;
+  const story = [...calls, ...marksOf(journal)].sort((a, b) => a.seq - b.seq);
+  const digits = String(story.at(-1)?.seq ?? 0).length;
   const lines = [
     ...headLines(run, options),
     '',
-    ...(calls.length === 0
-      ? [options.paint('dim', 'Nothing is in its journal yet.')]
-      : calls.flatMap((call) => callLines(call, digits, options))),
+    ...(calls.length === 0 ? [options.paint('dim', 'Nothing is in its journal yet.')] : []),
+    ...story.flatMap((part) => ('label' in part ? callLines(part, digits, options) : markLine(part, digits, options))),
     '',
     ...standLines(run, options),
   ];
@@ -77,6 +78,11 @@ function callLines(call: CallView, digits: number, options: InspectOptions): str
   return lines;
 }
 
+function markLine({ seq, type, at, from, by, why }: MarkView, digits: number, { paint }: InspectOptions): string {
+  const what = type === 'cancel' ? 'cancelled' : `redriven from entry ${from}`;
+  return `  ${String(seq).padStart(digits)} ${paint('yellow', `${what} at ${clock(at)} UTC${by === undefined ? '' : ` by ${by}`}${why === undefined ? '' : `: ${why}`}`)}`;
+}
+
 function eventText(event: CallEvent, n: number, call: CallView, { paint }: InspectOptions): string {
   switch (event.type) {
     case 'attempt': {
@@ -91,7 +97,9 @@ function eventText(event: CallEvent, n: number, call: CallView, { paint }: Inspe
     case 'unknown':
       return paint('red', 'sent, and nobody knows whether it happened');
     case 'unsent':
-      return 'settled: it did not happen; sent again';
+      return 'it did not happen: sent again';
+    case 'redriven':
+      return paint('yellow', `redriven at ${clock(event.at, call.began)}`);
   }
 }
 

@@ -9,10 +9,10 @@ export function nextSteps(run: Pick<Run, 'id' | 'status' | 'reason'>, calls: rea
   const step = (command: string, what: string): NextStep => ({ command: `npx holdfast ${command}${suffix}`, what });
   switch (run.status) {
     case 'paused': {
-      const unknown = run.reason?.code === 'E_UNKNOWN_OUTCOME' ? calls.filter(({ state }) => state === 'unknown' || state === 'sent') : [];
+      const unknown = calls.filter(({ state }) => state === 'unknown');
       return [
         ...unknown.flatMap(({ lastSeq, label }) => [
-          step(`settle ${run.id} ${lastSeq} happened`, `${label} did happen: --value '{"status":201,"data":…}' is its reply`),
+          step(`settle ${run.id} ${lastSeq} happened --value '{"status":201,"data":{}}'`, `${label} did happen, and this is its reply`),
           step(`settle ${run.id} ${lastSeq} not-happened`, 'it did not: it is sent again'),
           step(`settle ${run.id} ${lastSeq} failed`, 'leave it: the workflow gets an UnknownOutcomeError'),
         ]),
@@ -21,10 +21,13 @@ export function nextSteps(run: Pick<Run, 'id' | 'status' | 'reason'>, calls: rea
       ];
     }
     case 'failed': {
-      const failed = calls.findLast(({ state }) => state === 'failed');
+      const failed = calls.filter(({ state }) => state === 'failed');
       return [
         step(`redrive ${run.id}`, 'start again where it failed'),
-        ...(failed ? [step(`redrive ${run.id} --from ${failed.seq}`, `start again from ${failed.label}`)] : []),
+        // With one failure there is nothing to choose from.
+        ...(failed.length < 2
+          ? []
+          : failed.map(({ lastSeq, label }) => step(`redrive ${run.id} --from ${lastSeq}`, `start again from ${label}`))),
         step(`delete ${run.id}`, 'remove it and its payloads'),
       ];
     }

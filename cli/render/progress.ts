@@ -13,6 +13,7 @@ export function progressLine(item: JournalItem, paint: Paint): string | undefine
   const told = last === undefined ? '' : `  ${attemptText(last)}`;
   const again = attempts.length > 1 ? ` (${attempts.length} attempts)` : '';
   switch (item.type) {
+    case 'settled':
     case 'done':
       return `  ${paint('green', '✓')} ${label}${paint('dim', `${told}${again}`)}`;
     case 'fail':
@@ -25,6 +26,10 @@ export function progressLine(item: JournalItem, paint: Paint): string | undefine
       return `  ${paint('red', '?')} ${label}${paint('dim', told)}  ${paint('red', 'outcome not known')}`;
     case 'unsent':
       return `  ${paint('yellow', '…')} ${label}${paint('dim', '  it did not happen; sent again')}`;
+    case 'cancel':
+      return `  ${paint('yellow', 'cancelled')}${item.why === undefined ? '' : `: ${item.why}`}`;
+    case 'redrive':
+      return `  ${paint('yellow', `redriven from entry ${item.from}`)}${item.why === undefined ? '' : `: ${item.why}`}`;
     default:
       return undefined;
   }
