@@ -9,13 +9,15 @@ import en from 'zod/v4/locales/en.js';
 import { type ApiEvent, createApi } from '../src/api/app.ts';
 import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
-import { registry } from '../src/engine/workflow.ts';
+import { registryWith } from '../src/batch/built-in.ts';
+import { batchWorkflow } from '../src/batch/workflow.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: "Invalid input" would not tell a caller what the input must be.
 z.config(en());
 
-const { runs, payloads, wakes, settings } = awsEnvironment(process.env);
+const { runs, payloads, wakes, starts, uploads, entropy, tokens, settings } = awsEnvironment(process.env);
+const version = process.env.HOLDFAST_VERSION;
 const logger = new Logger({ serviceName: 'holdfast-api', persistentLogAttributes: { stage: settings.stage } });
 
 function log(event: ApiEvent): void {
@@ -32,11 +34,16 @@ export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
       store: runs,
       payloads,
       wake: wakes,
-      registry: registry(workflows),
+      starts,
+      uploads,
+      registry: registryWith(workflows, (registered) => batchWorkflow({ uploads, starts, registry: registered })),
       // A request that waits for a run keeps the process alive by itself, not by the luck of a socket that is still open.
       clock: systemClock({ keepAlive: true }),
+      entropy,
       newKey: () => v7(),
       tokenHashes: settings.apiTokenHashes,
+      tokens,
+      ...(version ? { version } : {}),
       observe: log,
     }),
   );

@@ -8,10 +8,11 @@ import en from 'zod/v4/locales/en.js';
 import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment, queueUrlOfArn } from '../src/aws/environment.ts';
 import { telemetry } from '../src/aws/telemetry.ts';
+import { registryWith } from '../src/batch/built-in.ts';
+import { batchWorkflow } from '../src/batch/workflow.ts';
 import { declareWorker } from '../src/engine/context.ts';
 import { watchStrays } from '../src/engine/strays.ts';
 import { createWorker, type Received } from '../src/engine/worker.ts';
-import { registry } from '../src/engine/workflow.ts';
 import { DEPLOYMENT_KEY, httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
 import { workflows } from '../workflows/index.ts';
 
@@ -37,7 +38,7 @@ const worker = createWorker({
   clock,
   entropy,
   observe,
-  registry: registry(workflows),
+  registry: registryWith(workflows, (registered) => batchWorkflow({ ...environment, registry: registered })),
   services: { http },
   strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: reason as Error })),
 });

@@ -1,4 +1,4 @@
-/** The body of a request as JSON, with every limit checked before anything walks it. */
+/** The body of a request as JSON or lines of it, with every limit checked before anything walks it. */
 import type { Json } from '../engine/json.ts';
 import { MAX_MESSAGE_BYTES } from '../engine/start.ts';
 import { Problem } from './problem.ts';
@@ -7,16 +7,35 @@ import type { ApiRequest } from './request.ts';
 /** Deeper than data gets; what walks a value by recursion is safe below it. */
 export const MAX_DEPTH = 200;
 
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+/** What is more is uploaded: it must fit into the 6 MB that Lambda takes, where every quote of it is escaped. */
+export const MAX_LINES_BYTES = 4 * 1024 * 1024;
 
-/** `undefined` without a body. Throws `E_MEDIA_TYPE`, `E_BODY_TOO_LARGE` or `E_BODY_MALFORMED`. */
-export function readJson(request: ApiRequest): Json | undefined {
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+const NDJSON_TYPE = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines)\s*(?:;|$)/i;
+
+export const isNdjson = (request: ApiRequest): boolean => NDJSON_TYPE.test(request.header('content-type')?.trim() ?? '');
+
+/** Throws `E_BODY_TOO_LARGE`. */
+export function readLines({ body }: ApiRequest): Uint8Array {
+  if (body && body.length > MAX_LINES_BYTES) {
+    throw new Problem(
+      'E_BODY_TOO_LARGE',
+      `the body has ${body.length} bytes, more than ${MAX_LINES_BYTES}: upload it, by POST to this path and /uploads`,
+    );
+  }
+  return body ?? new Uint8Array();
+}
+
+/** `undefined` without a body. `types`: those that the path takes. Throws `E_MEDIA_TYPE`, `E_BODY_TOO_LARGE` or `E_BODY_MALFORMED`. */
+export function readJson(request: ApiRequest, types: readonly string[] = ['application/json']): Json | undefined {
   const { body } = request;
   if (!body) return undefined;
   const type = request.header('content-type');
-  if (type !== undefined && !JSON_TYPE.test(type.trim())) {
-    throw new Problem('E_MEDIA_TYPE', 'the input is read as JSON: send it with Content-Type: application/json', {
-      errors: [{ header: 'Content-Type', message: 'must be application/json' }],
+  // Without a type it is JSON, where nothing else is taken.
+  if (type === undefined ? types.length > 1 : !JSON_TYPE.test(type.trim())) {
+    const wanted = types.join(' or ');
+    throw new Problem('E_MEDIA_TYPE', `the body is read by its type: send it with Content-Type: ${wanted}`, {
+      errors: [{ header: 'Content-Type', message: `must be ${wanted}` }],
     });
   }
   if (body.length > MAX_MESSAGE_BYTES) {

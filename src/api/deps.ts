@@ -1,18 +1,27 @@
 /** What the API stands on. */
-import type { Clock, PayloadStore, RunStore, WakeQueue } from '../engine/ports.ts';
+import type { StartQueue, Uploads } from '../batch/ports.ts';
+import type { Clock, Entropy, PayloadStore, RunStore, TokenStore, WakeQueue } from '../engine/ports.ts';
 import type { Registry } from '../engine/workflow.ts';
 
 export type ApiDeps = {
   readonly store: RunStore;
   readonly payloads: PayloadStore;
   readonly wake: WakeQueue;
+  /** Where the runs of a batch are started. */
+  readonly starts: StartQueue;
+  readonly uploads: Uploads;
   readonly registry: Registry;
   /** Its timers must keep the process alive while a request waits. */
   readonly clock: Clock;
+  readonly entropy: Entropy;
   /** A new id, unique for ever: stands for a missing idempotency key. */
   readonly newKey: () => string;
-  /** SHA-256 of each valid token, 64 hex digits. */
+  /** SHA-256 of each token of the configuration, 64 hex digits: for everything. */
   readonly tokenHashes: readonly string[];
+  /** All other tokens. */
+  readonly tokens: Pick<TokenStore, 'find'>;
+  /** What is deployed. */
+  readonly version?: string;
   /** For logs and metrics. Must not throw. */
   readonly observe?: (event: ApiEvent) => void;
 };

@@ -1,19 +1,10 @@
 /** A run's journal as the API shows it: a stable form of its own, whatever the engine's encoding becomes. */
-import { decodeEntries, type Entry } from '../engine/journal.ts';
-import type { RunRecord, RunStore } from '../engine/ports.ts';
+import type { Entry } from '../engine/journal.ts';
 import type { JournalItem } from './schemas.ts';
 import { excerpt, time } from './views.ts';
 
 /** Below Lambda's 6 MB for an answer. */
 const PAGE_BYTES = 4 * 1024 * 1024;
-
-/** What is durable of it, in order: the part in the item, then the segments. */
-export async function readEntries(run: RunRecord, store: RunStore): Promise<Entry[]> {
-  const entries = run.journal ? decodeEntries(run.journal) : [];
-  if (!run.spilled) return entries;
-  for (const segment of await store.segments(run.id, run.incarnation)) entries.push(...decodeEntries(segment.data));
-  return entries;
-}
 
 /** Entries from `from` on, as many as fit. `next`: the last one shown, if there are more. */
 export function journalPage(entries: readonly Entry[], from: number, limit: number): { items: JournalItem[]; next?: string } {

@@ -9,6 +9,7 @@ export type ApiRequest = {
   readonly query: ReadonlyMap<string, readonly string[]>;
   /** By any case of the name. Of several with one name, the last. */
   header(name: string): string | undefined;
+  readonly headerBytes: number;
   readonly body?: Uint8Array;
 };
 
@@ -34,6 +35,7 @@ export function readRequest(event: unknown): ApiRequest {
     base: basePath(context.path, path),
     query,
     header: (name) => headers.get(name.toLowerCase()),
+    headerBytes: [...headers].reduce((bytes, [name, value]) => bytes + Buffer.byteLength(name) + Buffer.byteLength(value), 0),
     ...(typeof body === 'string' && body !== '' ? { body: Buffer.from(body, from.isBase64Encoded === true ? 'base64' : 'utf8') } : {}),
   };
 }

@@ -12,19 +12,27 @@ const INPUT_INLINE_BYTES = 32_000;
 /** Each further try answers a counter that moved meanwhile. */
 const TRIES = 5;
 
-/** The run, new or found. Throws `E_KEY_CONFLICT` where the key belongs to another input. */
+/**
+ * The run, new or found; `delayMs`: until it is woken. Throws `E_KEY_CONFLICT` where the key belongs to another input,
+ * `E_RUN_DELETED` where its run was deleted.
+ */
 export async function startRun(
   deps: Pick<ApiDeps, 'store' | 'payloads' | 'wake' | 'clock' | 'newKey' | 'observe'>,
   start: Start,
+  delayMs = 0,
 ): Promise<RunRecord> {
   const input = await externalise(start.id, start.input, deps.payloads, INPUT_INLINE_BYTES);
   const run = await createOrFind(deps, { ...newRecord(start, { now: deps.clock.now(), nonce: deps.newKey() }), input });
+  if (run.deletedAt !== undefined) {
+    const message = `the idempotency key belongs to run ${run.id}, which was deleted: use a new one`;
+    throw new Problem('E_RUN_DELETED', message, { errors: [{ header: 'Idempotency-Key', message }] });
+  }
   if (run.fingerprint !== start.fingerprint) {
     const { message } = keyConflict(run.id);
     throw new Problem('E_KEY_CONFLICT', message, { errors: [{ header: 'Idempotency-Key', message }] });
   }
   // A found one is woken too while nothing has begun: its first wake may be what was lost.
-  if (run.status === 'queued') await wakeUp(deps, run);
+  if (run.status === 'queued') await wakeUp(deps, run, delayMs);
   return run;
 }
 
@@ -42,9 +50,9 @@ async function createOrFind({ store }: Pick<ApiDeps, 'store'>, fresh: RunRecord)
 }
 
 /** The run is durable and due by now: a wake that fails makes it late, and must not make the caller start another. */
-async function wakeUp({ wake, observe }: Pick<ApiDeps, 'wake' | 'observe'>, run: RunRecord): Promise<void> {
+async function wakeUp({ wake, observe }: Pick<ApiDeps, 'wake' | 'observe'>, run: RunRecord, delayMs: number): Promise<void> {
   try {
-    await wake.wake([addressOf(run)]);
+    await wake.wake([{ ...addressOf(run), ...(delayMs > 0 ? { delayMs } : {}) }]);
   } catch (error) {
     observe?.({ type: 'api.fault', method: 'POST', path: `/v1/workflows/${run.workflow}/runs`, run: run.id, error });
   }

@@ -86,7 +86,9 @@ function beginning(text: string): string {
 }
 
 export function deadLetterView(letter: DeadLetter): DeadLetterItem {
-  const bytes = Buffer.byteLength(letter.body);
+  // What was too long for its item is kept apart, and `body` is its beginning.
+  const whole = letter.reason.detail?.bodyBytes;
+  const bytes = typeof whole === 'number' ? whole : Buffer.byteLength(letter.body);
   return {
     id: letter.id,
     firstSeen: time(letter.firstSeen),

@@ -1,5 +1,6 @@
 /** The composition of all ports on AWS, from the environment. Made once, outside the handler: sockets and caches outlive invocations. */
-import type { Clock, Entropy, PayloadStore, RunStore, SecretSource, WakeQueue } from '../engine/ports.ts';
+import type { StartQueue, Uploads } from '../batch/ports.ts';
+import type { Clock, Entropy, PayloadStore, RunStore, SecretSource, TokenStore, WakeQueue } from '../engine/ports.ts';
 import { awsClients, type Clients } from './clients.ts';
 import { systemClock } from './clock.ts';
 import { type DeadLetterQueue, sqsDeadLetterQueue } from './dead-letter-queue.ts';
@@ -10,7 +11,9 @@ import { s3PayloadStore } from './payload-store.ts';
 import { dynamoRunStore } from './run-store.ts';
 import { secretSource } from './secrets.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { type StartQueue, sqsStartQueue } from './start-queue.ts';
+import { sqsStartQueue } from './start-queue.ts';
+import { dynamoTokenStore } from './token-store.ts';
+import { s3Uploads } from './uploads.ts';
 import { sqsWakeQueue } from './wake-queue.ts';
 
 export type Environment = {
@@ -22,6 +25,8 @@ export type Environment = {
   payloads: PayloadStore;
   wakes: WakeQueue;
   starts: StartQueue;
+  uploads: Uploads;
+  tokens: TokenStore;
   deadLetters: DeadLetterQueue;
   secrets: SecretSource;
   deleter: MessageDeleter;
@@ -44,6 +49,8 @@ export function awsEnvironment(env: Env): Environment {
     payloads: s3PayloadStore(clients.s3, settings.payloadsBucket),
     wakes: sqsWakeQueue(clients.sqs, settings.wakeQueueUrl, waiting),
     starts: sqsStartQueue(clients.sqs, settings.startQueueUrl, waiting),
+    uploads: s3Uploads(clients.s3, settings.payloadsBucket, { clock, entropy }),
+    tokens: dynamoTokenStore(clients.dynamodb, settings.connectionsTable),
     deadLetters: sqsDeadLetterQueue(clients.sqs, settings.deadLetterQueueUrl, waiting),
     secrets: secretSource(settings.secrets, clients, clock),
     deleter: messageDeleter(clients.sqs, clock),

@@ -1,13 +1,8 @@
-/** Puts start messages on the queue that begins runs. Does not validate them: that is done where they are read. */
+/** Puts start messages on the queue that begins runs. Does not validate them: that is done where they are read. One without a key gets the id of its message. */
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { StartRequest } from '../engine/start.ts';
+import type { StartQueue } from '../batch/ports.ts';
 import type { Waiting } from './backoff.ts';
 import { sendAll } from './sqs-batch.ts';
-
-export type StartQueue = {
-  /** Resolves when the queue has all of them. A request without an idempotency key gets the id of its message. */
-  start(requests: readonly StartRequest[]): Promise<void>;
-};
 
 export function sqsStartQueue(sqs: SQSClient, queueUrl: string, waiting: Waiting): StartQueue {
   return {

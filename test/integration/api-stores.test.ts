@@ -5,6 +5,9 @@ import { DeadLetterItem, pageOf, Run, RunItem } from '../../src/api/schemas.ts';
 import { systemClock } from '../../src/aws/clock.ts';
 import { s3PayloadStore } from '../../src/aws/payload-store.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
+import { sqsStartQueue } from '../../src/aws/start-queue.ts';
+import { dynamoTokenStore } from '../../src/aws/token-store.ts';
+import { s3Uploads } from '../../src/aws/uploads.ts';
 import { sqsWakeQueue } from '../../src/aws/wake-queue.ts';
 import { encodeEntries } from '../../src/engine/journal.ts';
 import type { RunRecord, RunStore } from '../../src/engine/ports.ts';
@@ -32,15 +35,21 @@ beforeEach(async () => {
   const waiting = { clock: systemClock(), entropy: seededEntropy(1) };
   store = dynamoRunStore({ ...waiting, client: aws.clients.dynamodb, table: await aws.createRunsTable(), retentionDays: 30 });
   queue = await aws.createQueue();
+  const starts = await aws.createQueue();
+  const bucket = await aws.createBucket();
   let keys = 0;
   const api = createApi({
     store,
-    payloads: s3PayloadStore(aws.clients.s3, await aws.createBucket()),
+    payloads: s3PayloadStore(aws.clients.s3, bucket),
     wake: sqsWakeQueue(aws.clients.sqs, queue, waiting),
     registry: registry([onboard, anything]),
+    starts: sqsStartQueue(aws.clients.sqs, starts, waiting),
+    uploads: s3Uploads(aws.clients.s3, bucket, waiting),
     clock: waiting.clock,
+    entropy: waiting.entropy,
     newKey: () => `key-${++keys}`,
     tokenHashes: [sha256(TOKEN)],
+    tokens: dynamoTokenStore(aws.clients.dynamodb, 'connections'),
   });
   call = async (method, path, { json, headers, query } = {}) => {
     const body = json === undefined ? null : JSON.stringify(json);
@@ -133,8 +142,15 @@ describe('reading over HTTP', () => {
       issued: 1,
       hash: 'h',
     });
-    await store.append(run.id, { incarnation: 0, first: 0, count: 2, nonce: 'a', data: encodeEntries([entry(1), entry(2)]) });
-    await store.append(run.id, { incarnation: 0, first: 2, count: 1, nonce: 'b', data: encodeEntries([entry(3)]) });
+    await store.append(run.id, {
+      incarnation: 0,
+      life: run.createdAt,
+      first: 0,
+      count: 2,
+      nonce: 'a',
+      data: encodeEntries([entry(1), entry(2)]),
+    });
+    await store.append(run.id, { incarnation: 0, life: run.createdAt, first: 2, count: 1, nonce: 'b', data: encodeEntries([entry(3)]) });
     const journal = await call('GET', `/v1/runs/${run.id}/journal`);
     expect(journal.body.items.map(({ seq, value }) => [seq, value])).toEqual([
       [0, 1],

@@ -1,15 +1,20 @@
-/** The HTTP API over in-memory ports, called as API Gateway calls it. Every error it answers is checked to be a whole problem. */
+/** The HTTP API over in-memory ports, called as API Gateway calls it. Every answer is held against the document, every error must be a whole problem. */
 import { createHash } from 'node:crypto';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { expect } from 'vitest';
 import * as z from 'zod';
 import { type ApiEvent, createApi } from '../../src/api/app.ts';
 import type { JournalItem, Run, RunItem } from '../../src/api/schemas.ts';
-import type { RunRecord } from '../../src/engine/ports.ts';
+import { registryWith } from '../../src/batch/built-in.ts';
+import { batchWorkflow } from '../../src/batch/workflow.ts';
+import type { RunRecord, Token } from '../../src/engine/ports.ts';
 import { newRecord, prepareStart } from '../../src/engine/start.ts';
-import { registry, type Workflow, workflow } from '../../src/engine/workflow.ts';
+import { type Workflow, workflow } from '../../src/engine/workflow.ts';
 import type { Faults } from '../../src/testing/faults.ts';
-import { memoryPayloadStore, memoryRunStore, memoryWakeQueue, virtualClock } from '../../src/testing/index.ts';
+import { memoryPayloadStore, memoryRunStore, memoryWakeQueue, seededEntropy, virtualClock } from '../../src/testing/index.ts';
+import { memoryTokenStore } from '../../src/testing/memory-token-store.ts';
+import { memoryStarts, memoryUploads } from './api-batches.ts';
+import { checkDocumented } from './api-document.ts';
 
 export const TOKEN = 'a-token_of.tests~1';
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -33,7 +38,8 @@ export type Body = Run & {
   code: string;
   detail: string;
   pointer: string;
-  errors: Array<{ message: string; pointer: string; parameter: string; header: string }>;
+  errors: Array<{ message: string; pointer: string; parameter: string; header: string; line: number }>;
+  runStatus: string;
 };
 
 type Sent = {
@@ -45,22 +51,42 @@ type Sent = {
   event?: Partial<APIGatewayProxyEvent>;
 };
 
-export function testApi(options: { faults?: Faults; wakeFaults?: Faults; payloadFaults?: Faults; workflows?: readonly Workflow[] } = {}) {
+type Options = {
+  faults?: Faults;
+  wakeFaults?: Faults;
+  payloadFaults?: Faults;
+  tokenFaults?: Faults;
+  startFault?: () => void;
+  workflows?: readonly Workflow[];
+  version?: string;
+};
+
+export function testApi(options: Options = {}) {
   const clock = virtualClock();
   const store = memoryRunStore(options.faults);
   const payloads = memoryPayloadStore(options.payloadFaults);
   const wake = memoryWakeQueue({ clock, ...options.wakeFaults });
-  const workflows = registry(options.workflows ?? [onboard, anything]);
+  const starts = memoryStarts(options.startFault);
+  const uploads = memoryUploads(clock);
+  const tokens = memoryTokenStore(options.tokenFaults);
+  const workflows = registryWith(options.workflows ?? [onboard, anything], (registered) =>
+    batchWorkflow({ uploads, starts, registry: registered }),
+  );
   const events: ApiEvent[] = [];
   let keys = 0;
   const api = createApi({
     store,
     payloads,
     wake,
+    starts,
+    uploads,
     registry: workflows,
     clock,
+    entropy: seededEntropy(7),
     newKey: () => `key-${++keys}`,
     tokenHashes: [sha256('another token'), sha256(TOKEN)],
+    tokens,
+    ...(options.version === undefined ? {} : { version: options.version }),
     observe: (event) => events.push(event),
   });
 
@@ -77,12 +103,19 @@ export function testApi(options: { faults?: Faults; wakeFaults?: Faults; payload
     const reply: Reply = {
       status: result.statusCode,
       headers: result.headers as Record<string, string>,
-      body: JSON.parse(result.body),
+      body: result.body === '' ? undefined : JSON.parse(result.body),
     };
     expect(reply.headers['cache-control']).toBe('no-store');
-    if (reply.status >= 400) checkProblem(reply, path);
-    else expect(reply.headers['content-type']).toBe('application/json');
+    checkDocumented(method, path, reply);
+    if (reply.status >= 400 && method !== 'HEAD') checkProblem(reply, path);
     return reply;
+  }
+
+  /** A token in the store, and what is sent of it. */
+  async function putToken(name: string, over: Partial<Token> = {}): Promise<string> {
+    const token = `hf_${sha256(name).slice(0, 43)}`;
+    await tokens.put({ hash: sha256(token), name, scopes: ['read', 'start', 'operate'], createdAt: clock.now(), ...over });
+    return token;
   }
 
   /** Lets an answer that waits come, by moving time from timer to timer. */
@@ -110,7 +143,22 @@ export function testApi(options: { faults?: Faults; wakeFaults?: Faults; payload
     return record;
   }
 
-  return { api, call, whileTimePasses, putRun, clock, store, payloads, wake, registry: workflows, events };
+  return {
+    api,
+    call,
+    whileTimePasses,
+    putRun,
+    putToken,
+    clock,
+    store,
+    payloads,
+    wake,
+    starts,
+    uploads,
+    tokens,
+    registry: workflows,
+    events,
+  };
 }
 
 export function proxyEvent(of: {

@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { tokenCheck } from '../../src/api/auth.ts';
+import { bearerToken, tokenCheck } from '../../src/api/auth.ts';
 import { sha256, TOKEN, testApi } from '../support/api.ts';
 
+/** As the API asks it of an `Authorization` header. */
+function headerCheck(hashes: readonly string[]): (header: string | undefined) => boolean {
+  const check = tokenCheck(hashes);
+  return (header) => {
+    const token = bearerToken(header);
+    return token !== undefined && check(token);
+  };
+}
+
 describe('the token check', () => {
-  const check = tokenCheck([sha256('first'), sha256('second')]);
+  const check = headerCheck([sha256('first'), sha256('second')]);
 
   it.each([
     ['the first token', 'Bearer first', true],
@@ -24,17 +33,17 @@ describe('the token check', () => {
   });
 
   it('lets nobody in while there is no token', () => {
-    expect(tokenCheck([])('Bearer ')).toBe(false);
-    expect(tokenCheck([])('Bearer anything')).toBe(false);
+    expect(headerCheck([])('Bearer ')).toBe(false);
+    expect(headerCheck([])('Bearer anything')).toBe(false);
   });
 
   it('does not take the hash of nothing for a missing token', () => {
-    expect(tokenCheck([sha256('')])(undefined)).toBe(false);
-    expect(tokenCheck([sha256('')])('Bearer ')).toBe(false);
+    expect(headerCheck([sha256('')])(undefined)).toBe(false);
+    expect(headerCheck([sha256('')])('Bearer ')).toBe(false);
   });
 
   it('takes hashes in upper case', () => {
-    expect(tokenCheck([sha256('first').toUpperCase()])('Bearer first')).toBe(true);
+    expect(headerCheck([sha256('first').toUpperCase()])('Bearer first')).toBe(true);
   });
 
   it.each(['', 'first', sha256('first').slice(1), `${sha256('first')}0`, 'g'.repeat(64)])('refuses %j as a hash at once', (hash) => {
@@ -43,7 +52,7 @@ describe('the token check', () => {
 
   it('looks at every hash, whichever matches', () => {
     const hashes = Array.from({ length: 200 }, (_, i) => sha256(`token-${i}`));
-    const many = tokenCheck(hashes);
+    const many = headerCheck(hashes);
     expect(many('Bearer token-0')).toBe(true);
     expect(many('Bearer token-199')).toBe(true);
     expect(many('Bearer token-200')).toBe(false);

@@ -29,10 +29,12 @@ describe('a request that cannot be answered', () => {
   });
 
   it.each([
-    ['GET', '/v1/workflows/onboard/runs', 'POST'],
-    ['POST', '/v1/runs', 'GET'],
-    ['PUT', `/v1/runs/${RUN}`, 'GET'],
-    ['POST', '/healthz', 'GET'],
+    ['GET', '/v1/workflows/onboard/runs', 'POST, OPTIONS'],
+    ['POST', '/v1/runs', 'GET, HEAD, OPTIONS'],
+    ['PUT', `/v1/runs/${RUN}`, 'GET, DELETE, HEAD, OPTIONS'],
+    ['DELETE', '/v1/dead-letters/redrive', 'POST, OPTIONS'],
+    ['HEAD', '/v1/dead-letters/redrive', 'POST, OPTIONS'],
+    ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
   ])('names the methods there are for %s %s', async (method, path, allow) => {
     const { call } = testApi();
     const reply = await call(method, path);

@@ -1,13 +1,17 @@
 /** `GET /healthz`: that requests arrive and are answered; it asks nothing of the stores, so it tells nothing of them. */
-import type { ApiDeps } from '../deps.ts';
-import { route } from '../router.ts';
-import { NoQuery } from '../schemas.ts';
+import { NoQuery } from '../requests.ts';
+import { Health } from '../schemas.ts';
+import { route } from '../table.ts';
 
-export const healthz = route<ApiDeps, typeof NoQuery>({
+export const healthz = route({
   method: 'GET',
   path: '/healthz',
-  summary: 'Whether the API answers',
-  open: true,
+  operation: 'getHealth',
+  tag: 'About',
+  summary: 'Whether the API answers, and what is deployed',
+  scope: 'open',
   query: NoQuery,
-  handle: async () => ({ status: 200, body: { status: 'ok' } }),
+  answers: { 200: { description: 'It does.', schema: Health } },
+  problems: [],
+  handle: async (_, { version }) => ({ status: 200, body: { status: 'ok', ...(version === undefined ? {} : { version }) } }),
 });

@@ -1,20 +1,28 @@
-/** `GET /v1/runs`, `/v1/runs/{id}` and `/v1/runs/{id}/journal`: what became of what was started. */
-import type { RunRecord } from '../../engine/ports.ts';
-import type { ApiDeps } from '../deps.ts';
-import { journalPage, readEntries } from '../journal-view.ts';
-import { Problem } from '../problem.ts';
-import { route } from '../router.ts';
-import { JournalQuery, RUN_ID, RunsQuery, WaitQuery } from '../schemas.ts';
+/** `GET /v1/runs`, `/v1/runs/{run}` and `/v1/runs/{run}/journal`: what became of what was started. */
+import { readJournal } from '../../engine/read-journal.ts';
+import { existing, knownRun } from '../access.ts';
+import { tenantOf } from '../auth.ts';
+import { journalPage } from '../journal-view.ts';
+import { JournalQuery, RunsQuery, WaitQuery } from '../requests.ts';
+import { Journal, Run, Runs } from '../schemas.ts';
+import { route } from '../table.ts';
 import { runView, summaryView } from '../views.ts';
-import { findRun, waitForEnd } from '../wait.ts';
+import { waitForEnd } from '../wait.ts';
 
-export const listRuns = route<ApiDeps, typeof RunsQuery>({
+export const listRuns = route({
   method: 'GET',
   path: '/v1/runs',
+  operation: 'listRuns',
+  tag: 'Runs',
   summary: 'Runs, newest first',
+  description: 'A page may hold fewer items than asked for, even none, and still have a `next`.',
+  scope: 'read',
   query: RunsQuery,
-  async handle({ request, query }, { store, clock }) {
-    const { limit, after, workflow, status, tenant } = query;
+  answers: { 200: { description: 'A page of them.', schema: Runs } },
+  problems: [],
+  async handle({ request, query, bearer }, { store, clock }) {
+    const { limit, after, workflow, status } = query;
+    const tenant = tenantOf(bearer, query.tenant, { parameter: 'tenant' });
     const page = await store.list(
       {
         ...(workflow === undefined ? {} : { workflow }),
@@ -27,37 +35,36 @@ export const listRuns = route<ApiDeps, typeof RunsQuery>({
   },
 });
 
-export const getRun = route<ApiDeps, typeof WaitQuery>({
+export const getRun = route({
   method: 'GET',
-  path: '/v1/runs/{id}',
+  path: '/v1/runs/{run}',
+  operation: 'getRun',
+  tag: 'Runs',
   summary: 'One run; with `wait`, once it has ended or the time is over',
+  scope: 'read',
   query: WaitQuery,
-  async handle({ request, params, query }, deps) {
-    const run = await waitForEnd(deps, await knownRun(deps, params.id ?? ''), query.wait * 1_000);
+  answers: { 200: { description: 'The run.', schema: Run } },
+  problems: ['E_UNKNOWN_RUN'],
+  async handle({ request, params, query, bearer }, deps) {
+    const found = await knownRun(deps, bearer, params.run ?? '');
+    const run = existing(await waitForEnd(deps, found, query.wait * 1_000));
     return { status: 200, body: await runView(run, deps.payloads, request.base), run: run.id };
   },
 });
 
-export const getJournal = route<ApiDeps, typeof JournalQuery>({
+export const getJournal = route({
   method: 'GET',
-  path: '/v1/runs/{id}/journal',
+  path: '/v1/runs/{run}/journal',
+  operation: 'getJournal',
+  tag: 'Runs',
   summary: 'What a run has done so far, in order, with every attempt and why',
+  scope: 'read',
   query: JournalQuery,
-  async handle({ params, query }, deps) {
-    const run = await knownRun(deps, params.id ?? '');
+  answers: { 200: { description: 'A page of its entries.', schema: Journal } },
+  problems: ['E_UNKNOWN_RUN'],
+  async handle({ params, query, bearer }, deps) {
+    const run = await knownRun(deps, bearer, params.run ?? '');
     const from = query.after === undefined ? 0 : query.after + 1;
-    return { status: 200, body: journalPage(await readEntries(run, deps.store), from, query.limit), run: run.id };
+    return { status: 200, body: journalPage(await readJournal(run, deps.store), from, query.limit), run: run.id };
   },
 });
-
-/** Throws `E_UNKNOWN_RUN`; what has not the form of an id is not asked for. */
-async function knownRun(deps: Pick<ApiDeps, 'store'>, id: string): Promise<RunRecord> {
-  const run = RUN_ID.test(id) ? await findRun(deps, id) : undefined;
-  if (run) return run;
-  throw new Problem(
-    'E_UNKNOWN_RUN',
-    RUN_ID.test(id)
-      ? `there is no run ${id}: it never was, or its time to be kept is over`
-      : `${JSON.stringify(id.slice(0, 64))} is not the id of a run: that is run_ and 32 hex digits`,
-  );
-}

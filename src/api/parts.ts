@@ -1,0 +1,48 @@
+/** What several shapes of the API are made of: names, numbers in queries, cursors. */
+import * as z from 'zod/mini';
+import { told } from './named.ts';
+
+export const MAX_WAIT_SECONDS = 20;
+export const RUN_ID = /^run_[0-9a-f]{32}$/;
+export const STATUSES = ['queued', 'running', 'waiting', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
+
+/** In a query, where everything is text: digits alone, since `Number` would also take "0x10" and " ". */
+export const digits = (from: number, to: number) => {
+  const message = `must be a whole number from ${from} to ${to}`;
+  return z.pipe(
+    z.transform((given) => (typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : given)),
+    z.int(message).check(z.minimum(from, message), z.maximum(to, message)),
+  );
+};
+export const whole = (from: number, to: number) => {
+  const message = `must be a whole number from ${from} to ${to}`;
+  return z.int(message).check(z.minimum(from, message), z.maximum(to, message));
+};
+export const text = (pattern: RegExp, message: string) => z.string(message).check(z.regex(pattern, message));
+
+export const runId = told(
+  'The id of a run: derived from its tenant, workflow and idempotency key.',
+  text(RUN_ID, 'must be run_ and 32 hex digits'),
+);
+export const workflowName = told(
+  'The name of a workflow.',
+  text(/^[a-z][a-z0-9-]{0,63}$/, 'must be the name of a workflow: a–z, 0–9 and "-", beginning with a letter'),
+);
+export const tenant = told(
+  'Whose run it is. Without one, the tenant is `default`, or that of the token.',
+  text(/^[\w.:@-]{1,64}$/, 'must be 1–64 characters of letters, digits and _ . : @ -'),
+);
+export const cursor = told(
+  'The `next` of an earlier answer; leave it out to begin at the newest.',
+  text(/^[\w=-]{1,1024}$/, 'must be the "next" of an earlier answer; leave it out to begin at the newest'),
+);
+export const errorCode = told('The code of the reason.', text(/^E_[A-Z_]{1,64}$/, 'must be a code such as E_INPUT_INVALID'));
+export const status = told(
+  'Final: `succeeded`, `failed`, `cancelled`. `waiting` is for a time, `paused` for a person.',
+  z.enum(STATUSES, `must be one of ${STATUSES.join(', ')}`),
+);
+export const letterId = text(/^[\x21-\x7e]{1,128}$/, 'must be the id of a dead letter');
+export const why = told(
+  'Kept with it, for people.',
+  z.string('must be a text').check(z.maxLength(1_000, 'must have at most 1,000 characters')),
+);
