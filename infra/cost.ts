@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './bundle.ts';
-import { program, readFlags, say } from './commands/program.ts';
+import { CommandError, program, readFlags, say } from './commands/program.ts';
 import { idleCost } from './cost/idle.ts';
 import { costReport } from './cost/report.ts';
 import { synthesise } from './synthesise.ts';
@@ -20,7 +20,9 @@ await program(async () => {
   const folder = join(ROOT, 'cdk.out', `cost-${process.pid}`);
   try {
     // Costs do not depend on whose token it is.
-    const { template } = await synthesise(stage, folder, { HOLDFAST_API_TOKEN_SHA256: '0'.repeat(64) });
+    const { template } = await synthesise(stage, folder, { HOLDFAST_API_TOKEN_SHA256: '0'.repeat(64) }).catch((error: Error) => {
+      throw new CommandError(error.message, { cause: error });
+    });
     say(costReport(stage, idleCost(template.Resources)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
