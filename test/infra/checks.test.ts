@@ -40,7 +40,8 @@ const faults = async (root: string, given = stage()): Promise<string[]> => {
 describe('a project', () => {
   it('that has no faults is passed, this one included', async () => {
     expect(await faults(sound())).toEqual([]);
-    const vars = { crm: 'https://crm.example', billing: 'https://billing.example', mailer: 'https://mailer.example' };
+    const names = ['crm', 'billing', 'mailer', 'registry', 'site', 'summariser'];
+    const vars = Object.fromEntries(names.map((name) => [name, `https://${name}.example`]));
     expect(await faults(ROOT, stage({ vars }))).toEqual([]);
   });
 
