@@ -36,6 +36,7 @@ function messageOf(record: SQSRecord): DeadMessage {
     messageId: record.messageId,
     body: record.body,
     sentAt: Number(record.attributes.SentTimestamp),
+    ...(record.attributes.MessageGroupId === undefined ? {} : { tenant: record.attributes.MessageGroupId }),
     attributes: Object.fromEntries(Object.entries(record.messageAttributes).map(([name, { stringValue }]) => [name, stringValue])),
   };
 }

@@ -33,7 +33,9 @@ export function deadLetters(runs: RunTable): Pick<RunStore, 'putDeadLetter' | 'l
       const ids: string[] = [];
       let place = after === undefined ? LATEST : decodeCursor(after);
       let looked = 0;
-      const done = await newestFirst(runs, deadBuckets(), place, Math.min(MOST_A_QUERY, limit + 1), (item, order) => {
+      // A filter makes a small limit no small read.
+      const pageSize = Object.keys(filter).length > 0 ? MOST_A_QUERY : Math.min(MOST_A_QUERY, limit + 1);
+      const done = await newestFirst(runs, deadBuckets(), place, pageSize, (item, order) => {
         if (ids.length === limit || looked === MOST_READ) return false;
         place = order;
         looked += 1;

@@ -1,10 +1,11 @@
 /** Delivery into a run's inbox: the item first, then the counter, so that whoever sees the counter finds the item. */
 import { PutItemCommand, UpdateItemCommand, type UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { InboxItem, RunRecord, RunStore, Stub } from '../engine/ports.ts';
-import { dueShard, runKey } from './item-keys.ts';
-import { n, runExpiresAt, runFromItem, s } from './run-item.ts';
+import { dueShard, inboxKey, runKey } from './item-keys.ts';
+import { isFinished, n, runExpiresAt, runFromItem, s } from './run-item.ts';
 import { held, type RunTable } from './run-table.ts';
 import { inboxItem } from './small-items.ts';
+import { TTL_ATTRIBUTE } from './table-schema.ts';
 
 /** A run can change sides (created, finished, redriven) between two tries, but not for ever. */
 const TRIES = 5;
@@ -48,6 +49,20 @@ export function runInbox(runs: RunTable): Pick<RunStore, 'deliver'> {
     return there;
   };
 
+  const expire = async (id: string, key: string, now: number): Promise<void> => {
+    await held(
+      client.send(
+        new UpdateItemCommand({
+          TableName: table,
+          Key: inboxKey(id, key),
+          UpdateExpression: `SET ${TTL_ATTRIBUTE}=:at`,
+          ConditionExpression: 'attribute_exists(pk)',
+          ExpressionAttributeValues: { ':at': n(runExpiresAt(now, retentionDays)) },
+        }),
+      ),
+    );
+  };
+
   return {
     async deliver(id: string, item: InboxItem, now: number) {
       // A second delivery of the same key finds the item there and still raises the counter: the first may have died in between.
@@ -57,7 +72,10 @@ export function runInbox(runs: RunTable): Pick<RunStore, 'deliver'> {
       for (let attempt = 0; attempt < TRIES; attempt++) {
         for (const side of sides(id, now)) {
           const there = await raise(id, side);
-          if (there) return there;
+          if (!there) continue;
+          // Nobody will come by who gives it its time to go.
+          if ('stub' in there || isFinished(there.status)) await expire(id, item.key, now);
+          return there;
         }
       }
       throw new Error(`the inbox counter of ${id} could not be raised in ${TRIES} tries: the run keeps changing`);

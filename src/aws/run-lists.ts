@@ -26,6 +26,8 @@ export function runLists(runs: RunTable): Pick<RunStore, 'list'> {
       const items: RunSummary[] = [];
       let place = after === undefined ? recentOrder(now + SKEW_MS) : decodeCursor(after);
       let read = 0;
+      // A filter makes a small limit no small read.
+      const pageSize = Object.keys(filter).length > 0 ? MOST_A_QUERY : Math.min(MOST_A_QUERY, limit + 1);
       const visit = (item: Item, order: string): boolean => {
         place = order;
         const summary = summaryFromItem(item);
@@ -35,10 +37,10 @@ export function runLists(runs: RunTable): Pick<RunStore, 'list'> {
       // What is older than the oldest finished run that is still kept.
       const oldest = now - (runExpiresAt(0, runs.retentionDays) * 1_000 + HOUR_MS);
       let hoursLeft = after === undefined ? FIRST_HOURS : NEXT_HOURS;
+      if (timeOfOrder(place) < oldest) return { items };
       for (let atOnce = 1; hoursLeft > 0; atOnce = Math.min(MOST_AT_ONCE, atOnce * 2)) {
         const newest = hourOf(timeOfOrder(place) - (place.includes('#') ? 0 : 1));
         const hours = Array.from({ length: Math.min(atOnce, hoursLeft) }, (_, back) => newest - back * HOUR_MS);
-        const pageSize = Math.min(MOST_A_QUERY, limit + 1);
         const done = await newestFirst(runs, hours.flatMap(hourBuckets), place, pageSize, visit);
         if (!done) return { items, next: encodeCursor(place) };
         place = recentOrder(hours.at(-1)!);

@@ -39,7 +39,6 @@ function levelOf(event: EngineEvent): 'debug' | 'info' | 'warn' | 'error' {
       return 'error';
     case 'run.paused':
     case 'run.stalled':
-    case 'run.blocked':
     case 'message.refused':
       return 'warn';
     case 'run.ended':

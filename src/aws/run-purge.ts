@@ -34,17 +34,18 @@ export function runPurge(runs: RunTable): Pick<RunStore, 'purge'> {
   };
 
   return {
-    async purge(id, expect, now) {
+    async purge(id, expect, { nonce, now }) {
       const marked = await held(
         client.send(
           new UpdateItemCommand({
             TableName: table,
             Key: runKey(id),
-            UpdateExpression: `SET deletedAt=if_not_exists(deletedAt,:now) REMOVE ${REMOVED.map((_, at) => `#r${at}`).join(',')}`,
+            UpdateExpression: `SET nonce=:nonce,deletedAt=if_not_exists(deletedAt,:now) REMOVE ${REMOVED.map((_, at) => `#r${at}`).join(',')}`,
             ConditionExpression: 'nonce=:expect AND #status IN (:succeeded,:failed,:cancelled)',
             ExpressionAttributeNames: { '#status': 'status', ...Object.fromEntries(REMOVED.map((name, at) => [`#r${at}`, name])) },
             ExpressionAttributeValues: {
               ':now': n(now),
+              ':nonce': s(nonce),
               ':expect': s(expect),
               ':succeeded': s('succeeded'),
               ':failed': s('failed'),

@@ -24,8 +24,9 @@ export function runReads(runs: RunTable): Pick<RunStore, 'load' | 'segments' | '
       return new Map(items.map((item) => [idOf(item), runFromItem(item)]));
     },
 
-    async segments(id, incarnation) {
-      return (await withPrefix(id, segmentPrefix(incarnation))).map(segmentFromItem);
+    async segments({ id, incarnation, createdAt }) {
+      const found = (await withPrefix(id, segmentPrefix(incarnation))).map(segmentFromItem);
+      return found.filter(({ life }) => life === createdAt);
     },
 
     async inbox(id) {

@@ -93,8 +93,6 @@ export function runSpans(): RunSpans {
           return end(event.run, 'lost');
         case 'run.stalled':
           return void deliveries.get(event.run)?.span.addEvent('stalled', { 'holdfast.awaiting': event.awaiting });
-        case 'run.blocked':
-          return void deliveries.get(event.run)?.span.addEvent('blocked', { 'holdfast.ms': event.ms });
         case 'call.attempt':
           return stepped(event);
         case 'batch.handled':

@@ -74,7 +74,8 @@ export function runWrites(runs: RunTable): Pick<RunStore, 'create' | 'replace' |
       const put = new PutItemCommand({
         TableName: table,
         Item: segmentItem(id, segment),
-        ConditionExpression: 'attribute_not_exists(pk)',
+        ConditionExpression: 'attribute_not_exists(pk) OR life<>:life',
+        ExpressionAttributeValues: { ':life': n(segment.life) },
       });
       if (await held(client.send(put))) return { ok: true };
       const item = await getItem(runs, segmentKey(id, segment.incarnation, segment.first));

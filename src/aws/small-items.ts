@@ -9,6 +9,7 @@ export function segmentItem(id: string, segment: Segment): Item {
   return {
     ...segmentKey(id, segment.incarnation, segment.first),
     incarnation: n(segment.incarnation),
+    life: n(segment.life),
     first: n(segment.first),
     count: n(segment.count),
     nonce: s(segment.nonce),
@@ -19,6 +20,7 @@ export function segmentItem(id: string, segment: Segment): Item {
 export function segmentFromItem(item: Item): Segment {
   return {
     incarnation: num(item, 'incarnation'),
+    life: num(item, 'life'),
     first: num(item, 'first'),
     count: num(item, 'count'),
     nonce: text(item, 'nonce'),

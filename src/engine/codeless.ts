@@ -4,7 +4,7 @@ import type { Ending } from './ending.ts';
 import type { ErrorData } from './errors.ts';
 import { PAUSED_DUE_MS } from './execution.ts';
 import type { Entry } from './journal.ts';
-import type { Lineage } from './lineage.ts';
+import type { Finish, Lineage } from './lineage.ts';
 import { resolve } from './payloads.ts';
 import type { Clock, Observer, PayloadStore } from './ports.ts';
 
@@ -19,10 +19,12 @@ export type Codeless = {
 };
 
 export function createCodeless({ clock, observe, payloads }: { clock: Clock; observe: Observer; payloads: PayloadStore }): Codeless {
-  async function end(lineage: Lineage, status: 'failed' | 'cancelled', error: ErrorData): Promise<'finished' | 'inbox'> {
-    const ended = await lineage.finish([], { status, outcome: { error } });
+  async function end(lineage: Lineage, how: Finish): Promise<'finished' | 'inbox'> {
+    const ended = await lineage.finish([], how);
     const { id: run, workflow, createdAt } = lineage.record;
-    if (ended === 'finished') observe({ type: 'run.ended', run, workflow, status, error, ms: clock.now() - createdAt });
+    const { status, outcome } = how;
+    const error = 'error' in outcome ? { error: outcome.error } : {};
+    if (ended === 'finished') observe({ type: 'run.ended', run, workflow, status, ...error, ms: clock.now() - createdAt });
     return ended;
   }
 
@@ -36,25 +38,26 @@ export function createCodeless({ clock, observe, payloads }: { clock: Clock; obs
 
     async cancel(lineage, request, reason) {
       const error = { ...cancelError(request), ...(reason ? { detail: { paused: reason.message } } : {}) };
-      return (await end(lineage, 'cancelled', error)) === 'inbox' ? { type: 'again' } : { type: 'finished' };
+      return (await end(lineage, { status: 'cancelled', outcome: { error } })) === 'inbox' ? { type: 'again' } : { type: 'finished' };
     },
 
     async crash(lineage) {
       const { crashes, workflow } = lineage.record;
       // If something came into the inbox meanwhile, the run's due time brings somebody back.
-      await end(lineage, 'failed', {
+      const error: ErrorData = {
         code: 'E_CRASHED',
         name: 'HoldfastError',
         message: `the worker died ${crashes} times in a row while working on this run: look for memory use, endless loops or process.exit in workflow "${workflow}"`,
         detail: { crashes },
-      });
+      };
+      await end(lineage, { status: 'failed', outcome: { error } });
     },
 
     async finishJournaled(lineage, entries) {
       const last = entries.at(-1);
       if (last?.k !== 'end') return false;
       const outcome = 'error' in last.outcome ? last.outcome : { value: await resolve(last.outcome.value, payloads) };
-      await lineage.finish([], { status: last.status, outcome });
+      await end(lineage, { status: last.status, outcome });
       return true;
     },
   };

@@ -20,6 +20,8 @@ export type DeadMessage = {
   /** When it was sent, milliseconds since the epoch. */
   sentAt: number;
   attributes: { readonly [name: string]: string | undefined };
+  /** Its message group, which is the tenant of a start that names none. */
+  tenant?: string;
 };
 
 /** `kept`: listed as a dead letter. `nudged`: its run is looked at now. `dropped`: its run has ended or is gone. */
@@ -52,7 +54,7 @@ export async function drainDeadLetter(ports: Draining, message: DeadMessage): Pr
   }
   const { request, fault } = parsed(message.body);
   if (!refused && request) {
-    const id = runId(request.tenant ?? 'default', request.workflow, request.idempotencyKey ?? messageId);
+    const id = runId(tenantOf(request, message), request.workflow, request.idempotencyKey ?? messageId);
     const nudged = await nudge(ports, id);
     if (nudged.run !== undefined) return nudged;
   }
@@ -61,7 +63,7 @@ export async function drainDeadLetter(ports: Draining, message: DeadMessage): Pr
     body: message.body,
     reason: refused ?? fault ?? neverStarted(),
     firstSeen: Number(message.attributes[DEAD_LETTER_ATTRIBUTES.sentAt]) || message.sentAt,
-    ...(request ? { workflow: request.workflow, tenant: request.tenant ?? 'default' } : {}),
+    ...(request ? { workflow: request.workflow, tenant: tenantOf(request, message) } : {}),
   });
   return { outcome: 'kept' };
 }
@@ -99,19 +101,28 @@ function reasonOf(message: DeadMessage): ErrorData | undefined {
   return undefined;
 }
 
+const tenantOf = (request: StartRequest, message: DeadMessage): string => request.tenant ?? message.tenant ?? 'default';
+
 function parsed(body: string): { request?: StartRequest; fault?: ErrorData } {
   try {
     return { request: parseStartMessage(body) };
   } catch (error) {
-    return { fault: toErrorData(error, 'E_MESSAGE_MALFORMED') };
+    return { fault: withoutStack(toErrorData(error, 'E_MESSAGE_MALFORMED')) };
   }
 }
 
 function neverStarted(): ErrorData {
-  return toErrorData(
-    new HoldfastError(
-      'E_INTERNAL',
-      'the message was delivered as often as the queue allows and never became a run: the worker failed before it could write one. Look at its log, then redrive.',
+  return withoutStack(
+    toErrorData(
+      new HoldfastError(
+        'E_INTERNAL',
+        'the message was delivered as often as the queue allows and never became a run: the worker failed before it could write one. Look at its log, then redrive.',
+      ),
     ),
   );
+}
+
+/** Where in our code a message was refused tells nothing about the message. */
+export function withoutStack({ stack: _ours, ...reason }: ErrorData): ErrorData {
+  return reason;
 }

@@ -1,9 +1,9 @@
 /** Messages as they come, made into jobs: several for one run are one job, and what can become no run is put on record. */
-import { keepDeadLetter } from './dead-letters.ts';
+import { keepDeadLetter, withoutStack } from './dead-letters.ts';
 import type { Message } from './dispatch.ts';
 import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
 import type { Clock, Observer, PayloadStore, RunStore } from './ports.ts';
-import { keyConflict, parseStartMessage, prepareStart } from './start.ts';
+import { isTenant, keyConflict, parseStartMessage, prepareStart, TENANT_FORM } from './start.ts';
 import type { Registry } from './workflow.ts';
 
 /** A message as it came. `id` stands for a missing idempotency key. */
@@ -55,7 +55,8 @@ export function createIntake(ports: {
     }
   }
 
-  async function refuse(received: readonly Received[], { stack: _ours, ...reason }: ErrorData, done: Done): Promise<void> {
+  async function refuse(received: readonly Received[], error: ErrorData, done: Done): Promise<void> {
+    const reason = withoutStack(error);
     for (const one of received) {
       await keepDeadLetter(
         { store, payloads: ports.payloads },
@@ -65,7 +66,7 @@ export function createIntake(ports: {
           reason,
           firstSeen: clock.now(),
           ...(one.tenant === undefined ? {} : { tenant: one.tenant }),
-          ...workflowOf(one.body),
+          ...namedIn(one.body),
         },
       );
       observe({ type: 'message.refused', reason });
@@ -83,14 +84,27 @@ async function parse(received: Received, registry: Registry): Promise<Message> {
     return { kind: 'wake', run: body.run };
   }
   const request = parseStartMessage(received.body);
-  if (request.tenant === undefined && received.tenant !== undefined) request.tenant = received.tenant;
+  if (request.tenant === undefined && received.tenant !== undefined) {
+    if (!isTenant(received.tenant)) {
+      throw new HoldfastError(
+        'E_MESSAGE_MALFORMED',
+        `the MessageGroupId ${JSON.stringify(received.tenant)} cannot be a tenant, which has ${TENANT_FORM}: put "tenant" into the message, or send it with another group`,
+        { detail: { pointer: '/tenant' } },
+      );
+    }
+    request.tenant = received.tenant;
+  }
   return { kind: 'start', start: await prepareStart(registry, request, received.id) };
 }
 
-function workflowOf(body: string): { workflow?: string } {
+/** What a refused message says of itself, for whoever looks for it. */
+function namedIn(body: string): { workflow?: string; tenant?: string } {
   try {
-    const { workflow } = JSON.parse(body) as { workflow?: unknown };
-    return typeof workflow === 'string' ? { workflow } : {};
+    const { workflow, tenant } = JSON.parse(body) as { workflow?: unknown; tenant?: unknown };
+    return {
+      ...(typeof workflow === 'string' ? { workflow } : {}),
+      ...(typeof tenant === 'string' && isTenant(tenant) ? { tenant } : {}),
+    };
   } catch {
     return {};
   }

@@ -150,6 +150,7 @@ export function openLineage(options: {
     for (const part of splitEntries(entries)) {
       const segment = {
         incarnation: record.incarnation,
+        life: record.createdAt,
         first: durable,
         count: part.length,
         nonce: ports.entropy.id(),

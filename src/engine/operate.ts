@@ -15,7 +15,15 @@ import { readJournal } from './read-journal.ts';
 import { planRedrive } from './redrive.ts';
 import { addressOf } from './wakes.ts';
 
-export type Operating = { store: RunStore; payloads: PayloadStore; wake: WakeQueue; clock: Clock; entropy: Entropy };
+export type Operating = {
+  store: RunStore;
+  payloads: PayloadStore;
+  wake: WakeQueue;
+  clock: Clock;
+  entropy: Entropy;
+  /** What was asked for is durable and due, and the sweeper comes within a minute: a wake that fails makes it late, not wrong. */
+  onWakeFailed?: (run: string, error: unknown) => void;
+};
 
 /** Who wanted it and why: kept with it, for people. */
 export type About = { by?: string; why?: string };
@@ -84,6 +92,7 @@ export async function settleCall(ports: Operating, run: RunRecord, seq: number, 
  */
 export async function redriveRun(ports: Operating, run: RunRecord, { from }: { from?: number }, about: About): Promise<{ from: number }> {
   const { store, payloads, clock, entropy } = ports;
+  if (run.deletedAt !== undefined) throw notApplicable(run, 'it was deleted');
   if (run.status !== 'failed') throw notApplicable(run, 'only a failed run is redriven');
   const plan = planRedrive(await readJournal(run, store), run.outcome, from);
   const incarnation = run.incarnation + 1;
@@ -114,14 +123,14 @@ export async function redriveRun(ports: Operating, run: RunRecord, { from }: { f
       throw notApplicable(found && !('stub' in found) ? found : run, 'somebody else has changed it meanwhile');
     }
   }
-  await ports.wake.wake([addressOf(run)]);
+  await wakeUp(ports, run);
   return { from: plan.cut };
 }
 
 /** Removes a finished run with its journal and payloads; its key stays bound. Repeating it is harmless. Throws `E_NOT_APPLICABLE`. */
-export async function deleteRun({ store, payloads, clock }: Operating, run: RunRecord): Promise<void> {
+export async function deleteRun({ store, payloads, clock, entropy }: Operating, run: RunRecord): Promise<void> {
   if (!FINAL.has(run.status)) throw notApplicable(run, 'only a run that has ended is deleted: cancel it first');
-  if (!(await store.purge(run.id, run.nonce, clock.now()))) {
+  if (!(await store.purge(run.id, run.nonce, { nonce: entropy.id(), now: clock.now() }))) {
     const found = (await store.load([run.id])).get(run.id);
     throw notApplicable(found && !('stub' in found) ? found : run, 'somebody else has changed it meanwhile');
   }
@@ -133,7 +142,14 @@ async function putSegments(store: RunStore, run: RunRecord, entries: readonly En
   let first = 0;
   for (const part of splitEntries(entries)) {
     const nonce = createHash('sha256').update(`${what}:${first}:${part.length}`).digest('base64url').slice(0, 22);
-    const put = await store.append(run.id, { incarnation: run.incarnation, first, count: part.length, nonce, data: encodeEntries(part) });
+    const put = await store.append(run.id, {
+      incarnation: run.incarnation,
+      life: run.createdAt,
+      first,
+      count: part.length,
+      nonce,
+      data: encodeEntries(part),
+    });
     if (!put.ok && put.found.nonce !== nonce) throw notApplicable(run, 'somebody else is redriving it from another place');
     first += part.length;
   }
@@ -144,7 +160,15 @@ async function deliver(ports: Operating, run: RunRecord, item: Omit<InboxItem, '
   const now = ports.clock.now();
   const there = await ports.store.deliver(run.id, { ...item, at: now }, now);
   if ('stub' in there || FINAL.has(there.status)) throw notApplicable('stub' in there ? run : there, ended);
-  await ports.wake.wake([addressOf(run)]);
+  await wakeUp(ports, run);
+}
+
+async function wakeUp({ wake, onWakeFailed }: Operating, run: RunRecord): Promise<void> {
+  try {
+    await wake.wake([addressOf(run)]);
+  } catch (error) {
+    onWakeFailed?.(run.id, error);
+  }
 }
 
 function verdict(settlement: Settlement, call: { label: string; kind: string; attempt: number; incarnation: number }): Late {

@@ -64,7 +64,8 @@ export type RunRecord = {
 /** Someone wrote to the inbox of a run that does not exist yet. */
 export type Stub = { id: string; stub: true; inbox: number };
 
-export type Segment = { incarnation: number; first: number; count: number; nonce: string; data: Uint8Array };
+/** `life`: `createdAt` of its run; what an earlier run with the same key left behind is of another life. */
+export type Segment = { incarnation: number; life: number; first: number; count: number; nonce: string; data: Uint8Array };
 
 export type InboxItem = { key: string; at: number; kind: string; data: Json };
 
@@ -93,8 +94,8 @@ export type DeadLetter = {
 export type RunStore = {
   /** Consistent reads, with what the service left unprocessed retried. Unknown ids are absent from the answer. */
   load(ids: readonly string[]): Promise<Map<string, RunRecord | Stub>>;
-  /** All segments of an incarnation in order of `first`, read consistently. */
-  segments(id: string, incarnation: number): Promise<Segment[]>;
+  /** All segments of a run's incarnation in order of `first`, read consistently; none of another life. */
+  segments(run: Pick<RunRecord, 'id' | 'incarnation' | 'createdAt'>): Promise<Segment[]>;
   inbox(id: string): Promise<InboxItem[]>;
   /**
    * Puts a run that does not exist (a stub counts as that), if the inbox counter is still `record.inbox`.
@@ -106,7 +107,7 @@ export type RunStore = {
    * with `anyInbox` the stored counter is kept.
    */
   replace(record: RunRecord, expect: string, options?: { anyInbox?: boolean }): Promise<Written>;
-  /** Puts a segment where there is none. `found` is the one that is there. */
+  /** Puts a segment where there is none of the same life. `found` is the one that is there. */
   append(id: string, segment: Segment): Promise<{ ok: true } | { ok: false; found: Segment }>;
   /** Puts the item (idempotent by key), then raises the counter, with `due = now` if the run is unfinished; makes a stub if there is no run. */
   deliver(id: string, item: InboxItem, now: number): Promise<RunRecord | Stub>;
@@ -125,10 +126,10 @@ export type RunStore = {
   /** False: it was not there. */
   removeDeadLetter(id: string): Promise<boolean>;
   /**
-   * Makes a tombstone of a finished run if its nonce is still `expect`, then removes its journal and inbox. Repeating it on a
-   * tombstone removes what an interrupted purge left. False: the nonce has moved.
+   * Makes a tombstone of a finished run if its nonce is still `expect`, under a new one, then removes its journal and inbox.
+   * Repeating it on the tombstone removes what an interrupted purge left. False: the nonce has moved.
    */
-  purge(id: string, expect: string, now: number): Promise<boolean>;
+  purge(id: string, expect: string, tombstone: { nonce: string; now: number }): Promise<boolean>;
 };
 
 export type PayloadStore = {
@@ -206,7 +207,6 @@ export type EngineEvent =
   | { type: 'run.ended'; run: string; workflow: string; status: RunStatus; error?: ErrorData; ms: number }
   | { type: 'run.lost'; run: string; workflow: string; why: string }
   | { type: 'run.stalled'; run: string; workflow: string; awaiting: string[] }
-  | { type: 'run.blocked'; run: string; workflow: string; ms: number }
   | { type: 'run.written'; run: string; workflow: string; what: 'create' | 'claim' | 'flush' | 'spill' | 'segment' | 'park' | 'finish' }
   | {
       type: 'call.attempt';

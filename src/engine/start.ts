@@ -29,6 +29,8 @@ export type Start = {
 const MAX_ISSUES = 100;
 
 const TENANT = /^[\w.:@-]{1,64}$/;
+export const TENANT_FORM = '1–64 characters of letters, digits and _ . : @ -';
+export const isTenant = (text: string): boolean => TENANT.test(text);
 const KEY_MAX = 255;
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 
@@ -128,8 +130,8 @@ export async function prepareStart(registry: Registry, request: StartRequest, ke
     );
   }
   const tenant = request.tenant ?? 'default';
-  if (!TENANT.test(tenant)) {
-    throw new HoldfastError('E_MESSAGE_MALFORMED', '"tenant" must be 1–64 characters of letters, digits and _ . : @ -', {
+  if (!isTenant(tenant)) {
+    throw new HoldfastError('E_MESSAGE_MALFORMED', `"tenant" must be ${TENANT_FORM}`, {
       detail: { pointer: '/tenant' },
     });
   }

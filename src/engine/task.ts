@@ -208,22 +208,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   async function waitUntil(time: number): Promise<boolean> {
     const short = time - clock.now() <= SHORT_WAIT_MS && time + operation.timeout + RESERVE_MS <= desk.deadline;
     if (!short) {
-      if (!journaled) {
-        desk.append({
-          k: 'retry',
-          op: task.id,
-          at: clock.now(),
-          label: operation.label,
-          next: time,
-          issuedAt,
-          attempt,
-          throttles,
-          ...(attempts.length > 0 ? { attempts } : {}),
-        });
-        journaled = true;
-        attempts = [];
-        open = false;
-      }
+      if (!journaled) putOff(time);
       task.wakeAt = time;
       become('parked');
     }
@@ -232,6 +217,24 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     delete task.wakeAt;
     become('busy');
     return true;
+  }
+
+  /** The last attempt is known to have had no effect, and the next is not before `time`. */
+  function putOff(time: number): void {
+    desk.append({
+      k: 'retry',
+      op: task.id,
+      at: clock.now(),
+      label: operation.label,
+      next: time,
+      issuedAt,
+      attempt,
+      throttles,
+      ...(attempts.length > 0 ? { attempts } : {}),
+    });
+    journaled = true;
+    attempts = [];
+    open = false;
   }
 
   function hasTime(): boolean {
@@ -244,6 +247,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       finish(failedWith(noRoom(operation)));
       return;
     }
+    // What an attempt of this invocation came to is not to be lost with it.
+    if (quickRetries > 0 && !journaled && !unknown) putOff(clock.now());
     task.wakeAt = clock.now();
     become('parked');
   }

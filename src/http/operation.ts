@@ -3,7 +3,7 @@ import { type ErrorData, HoldfastError } from '../engine/errors.ts';
 import type { Json } from '../engine/json.ts';
 import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
 import { exponential, nextAttempt } from './backoff.ts';
-import type { Call } from './call.ts';
+import { type Call, fingerprint } from './call.ts';
 import { classify, type Decision } from './classify.ts';
 import { reviveCallError } from './errors.ts';
 import type { WireEvent } from './exchange.ts';
@@ -24,11 +24,14 @@ export function callOperation(call: Call): Operation {
   const { core, effect, settings } = call;
   const memory: Memory = { fresh: false };
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
-  const place = `${call.method} ${core.id} ${call.path}${scope}`;
+  const [path, ...query] = call.path.split('?');
+  // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
+  const asked = query.length === 0 ? '' : ` ?${fingerprint(query.join('?'))}`;
+  const place = `${call.method} ${core.id} ${path}${asked}${scope}`;
   return {
     kind: 'call',
     identity: call.bodyHash === undefined ? place : `${place} ${call.bodyHash}`,
-    ...(effect === 'keyed' ? { keyIdentity: `${call.method} ${core.id} ${call.path.split('?', 1)[0]}${scope}` } : {}),
+    ...(effect === 'keyed' ? { keyIdentity: `${call.method} ${core.id} ${path}${scope}` } : {}),
     label: call.label,
     target: core.name,
     effect,

@@ -63,10 +63,11 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
         }
         return answer;
       }),
-    segments: (id, incarnation) =>
-      at('segments', id, () =>
-        structuredClone(segmentsOf(id).filter((segment) => segment.incarnation === incarnation)).sort((a, b) => a.first - b.first),
-      ),
+    segments: ({ id, incarnation, createdAt }) =>
+      at('segments', id, () => {
+        const mine = segmentsOf(id).filter((segment) => segment.incarnation === incarnation && segment.life === createdAt);
+        return structuredClone(mine).sort((a, b) => a.first - b.first);
+      }),
     inbox: (id) =>
       at('inbox', id, () =>
         structuredClone([...(inboxes.get(id)?.values() ?? [])]).sort((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1)),
@@ -91,9 +92,11 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
     append: (id, segment) =>
       at('append', id, () => {
         counts.append++;
-        const there = segmentsOf(id).find((other) => other.incarnation === segment.incarnation && other.first === segment.first);
-        if (there) return there.nonce === segment.nonce ? { ok: true as const } : { ok: false as const, found: structuredClone(there) };
-        segments.set(id, [...segmentsOf(id), structuredClone(segment)]);
+        const others = segmentsOf(id).filter((other) => other.incarnation !== segment.incarnation || other.first !== segment.first);
+        const there = segmentsOf(id).find((other) => !others.includes(other));
+        if (there?.life === segment.life)
+          return there.nonce === segment.nonce ? { ok: true as const } : { ok: false as const, found: structuredClone(there) };
+        segments.set(id, [...others, structuredClone(segment)]);
         return { ok: true as const };
       }),
 
@@ -156,13 +159,13 @@ export function memoryRunStore(options: Faults = {}): MemoryRunStore {
         counts.deadLetter++;
         return letters.delete(id);
       }),
-    purge: (id, expect, now) =>
+    purge: (id, expect, { nonce, now }) =>
       at('purge', id, () => {
         counts.purge++;
         const there = runs.get(id);
         if (!isRun(there) || there.nonce !== expect || !FINAL.has(there.status)) return false;
         const { journal: _journal, outcome: _outcome, reason: _reason, traceparent: _traceparent, ...rest } = there;
-        runs.set(id, { ...rest, input: { text: '' }, deletedAt: there.deletedAt ?? now });
+        runs.set(id, { ...rest, nonce, input: { text: '' }, deletedAt: there.deletedAt ?? now });
         segments.delete(id);
         inboxes.delete(id);
         return true;

@@ -126,7 +126,7 @@ describe('a table', () => {
     const { store, expiries } = await openStore();
     const day = 86_400;
     await store.create(run('run_1', { nonce: 'a', spilled: true, status: 'running' }));
-    await store.append('run_1', { incarnation: 0, first: 0, count: 1, nonce: 's', data: new Uint8Array([1]) });
+    await store.append('run_1', { incarnation: 0, life: NOW, first: 0, count: 1, nonce: 's', data: new Uint8Array([1]) });
     await store.deliver('run_1', { key: 'k', at: NOW, kind: 'signal', data: null }, NOW);
     expect(await expiries('run_1')).toEqual({ RU: undefined, 'J#': undefined, 'S#': undefined });
     await store.replace(run('run_1', { nonce: 'b', spilled: true, inbox: 1, status: 'succeeded', endedAt: NOW }), 'a');

@@ -62,7 +62,7 @@ const operation = fc.oneof(
   {
     weight: 2,
     arbitrary: named('append', fc.tuple(id, small, small, nonce), (store, [to, incarnation, first, by]) =>
-      store.append(to, { incarnation, first, count: 1, nonce: by, data: new Uint8Array([first]) }),
+      store.append(to, { incarnation, life: NOW, first, count: 1, nonce: by, data: new Uint8Array([first]) }),
     ),
   },
   {
@@ -87,7 +87,9 @@ async function everything(store: RunStore): Promise<unknown> {
   return {
     runs: Object.fromEntries(await store.load(ids)),
     inboxes: await Promise.all(ids.map((of) => store.inbox(of))),
-    segments: await Promise.all(ids.flatMap((of) => [0, 1, 2].map((incarnation) => store.segments(of, incarnation)))),
+    segments: await Promise.all(
+      ids.flatMap((of) => [0, 1, 2].map((incarnation) => store.segments({ id: of, incarnation, createdAt: NOW }))),
+    ),
     due: await store.due(Number.MAX_SAFE_INTEGER, 100),
     listed,
   };

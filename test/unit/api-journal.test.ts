@@ -93,7 +93,14 @@ describe('the journal of a run', () => {
     const { call, putRun, store } = testApi();
     const run = await putRun({ journal: encodeEntries(ENTRIES.slice(0, 2)), journalLength: 2, spilled: true, incarnation: 1 });
     const segment = (incarnation: number, first: number, entries: Entry[]) =>
-      store.append(run.id, { incarnation, first, count: entries.length, nonce: `${incarnation}-${first}`, data: encodeEntries(entries) });
+      store.append(run.id, {
+        incarnation,
+        life: run.createdAt,
+        first,
+        count: entries.length,
+        nonce: `${incarnation}-${first}`,
+        data: encodeEntries(entries),
+      });
     await segment(1, 6, ENTRIES.slice(6));
     await segment(1, 2, ENTRIES.slice(2, 6));
     await segment(0, 2, ENTRIES);

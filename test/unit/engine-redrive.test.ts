@@ -210,6 +210,20 @@ test('a verdict on a sending before the redrive says nothing of one after it', a
   expect(rig.sends('post')).toBe(3);
 });
 
+test('a wake that fails after a redrive does not make it fail: the run is due', async () => {
+  const { api, answer } = breakable();
+  const rig = rigOf(async (r) => r.call('get', 'safe', { answer: answer('mended') }));
+  await rig.runToEnd('w');
+  api.broken = false;
+  rig.faults.before = (op) => {
+    if (op === 'wake') throw new Error('the queue is away');
+  };
+  await operatorOf(rig).redrive();
+  delete rig.faults.before;
+  await rig.wakeToEnd('w');
+  expect(rig.value('w')).toBe('mended');
+});
+
 describe('a redrive is refused', () => {
   test('where an effect was begun after the failure, and says which', async () => {
     const rig = rigOf(async (r) => {
@@ -391,6 +405,25 @@ describe('deleting', () => {
     await operatorOf(rig).remove();
     await rig.invoke([rig.message('w')]);
     expect(rig.sends('large')).toBe(1);
+  });
+
+  test('ends a redrive that is under way: whoever comes first wins, and nothing is sent again', async () => {
+    const rig = rigOf(async (r) => {
+      await map([...Array(120).keys()], (n) => r.call(`n${n} ${Math.sin(n)} ${Math.cos(n)}`, 'unsafe'));
+      await r.call('last', 'unsafe', { answer: () => failed('no') });
+    });
+    await rig.runToEnd('w');
+    let removed = false;
+    rig.faults.after = async (op) => {
+      if (op !== 'append' || removed) return;
+      removed = true;
+      await operatorOf(rig).remove();
+    };
+    expect(await refusal(operatorOf(rig).redrive())).toMatchObject({ code: 'E_NOT_APPLICABLE' });
+    expect(rig.record('w')).toMatchObject({ status: 'failed', deletedAt: expect.any(Number) as number });
+    expect(await refusal(operatorOf(rig).redrive())).toMatchObject({ code: 'E_NOT_APPLICABLE' });
+    await rig.invoke([rig.message('w')]);
+    expect(rig.sent).toHaveLength(121);
   });
 
   test('is refused while a run has not ended', async () => {

@@ -48,6 +48,17 @@ describe('a start that never became a run', () => {
     expect((await store.listDeadLetters({ limit: 10 })).items).toMatchObject([{ body: start, reason: { code: 'E_INTERNAL' } }]);
   });
 
+  test('is of the tenant of its message group, if it names none', async () => {
+    const { store, drain } = world();
+    const body = JSON.stringify({ workflow: 'onboard-customer', idempotencyKey: 'order-2' });
+    await drain({ body, tenant: 'acme' });
+    const [letter] = (await store.listDeadLetters({ limit: 10 })).items;
+    expect(letter).toMatchObject({ tenant: 'acme' });
+    expect(letter?.reason.stack).toBeUndefined();
+    await store.create(run(runId('acme', 'onboard-customer', 'order-2')));
+    expect(await drain({ body, tenant: 'acme' })).toMatchObject({ outcome: 'nudged' });
+  });
+
   test('is kept once however often it is drained', async () => {
     const { store, drain } = world();
     for (let times = 0; times < 3; times++) await drain({ body: 'not json' });

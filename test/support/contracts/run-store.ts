@@ -150,30 +150,56 @@ export function runStoreContract(open: () => Promise<StoreUnderTest>): void {
       [10, 7],
     ] as const) {
       const data = new Uint8Array([incarnation, first]);
-      expect(await store.append('run_1', { incarnation, first, count: 3, nonce: `${incarnation}-${first}`, data })).toEqual({ ok: true });
+      expect(await store.append('run_1', { incarnation, life: NOW, first, count: 3, nonce: `${incarnation}-${first}`, data })).toEqual({
+        ok: true,
+      });
     }
-    expect((await store.segments('run_1', 0)).map(({ first }) => first)).toEqual([5, 20, 100]);
-    const [only] = await store.segments('run_1', 10);
-    expect({ ...only, data: [...(only?.data ?? [])] }).toEqual({ incarnation: 10, first: 7, count: 3, nonce: '10-7', data: [10, 7] });
-    expect(await store.segments('run_2', 0)).toEqual([]);
+    expect((await store.segments(run('run_1', { incarnation: 0 }))).map(({ first }) => first)).toEqual([5, 20, 100]);
+    const [only] = await store.segments(run('run_1', { incarnation: 10 }));
+    expect({ ...only, data: [...(only?.data ?? [])] }).toEqual({
+      incarnation: 10,
+      life: NOW,
+      first: 7,
+      count: 3,
+      nonce: '10-7',
+      data: [10, 7],
+    });
+    expect(await store.segments(run('run_2', { incarnation: 0 }))).toEqual([]);
   });
 
   test('a place in the journal is taken once', async () => {
     const { store, loseNextAnswer } = await open();
-    const segment = { incarnation: 0, first: 0, count: 1, nonce: 'mine', data: new Uint8Array([1]) };
+    const segment = { incarnation: 0, life: NOW, first: 0, count: 1, nonce: 'mine', data: new Uint8Array([1]) };
     loseNextAnswer();
     expect(await insist(() => store.append('run_1', segment))).toEqual({ ok: true });
     const refused = await store.append('run_1', { ...segment, nonce: 'other', data: new Uint8Array([2]) });
     expect(refused).toMatchObject({ ok: false, found: { nonce: 'mine' } });
-    expect(await store.segments('run_1', 0)).toHaveLength(1);
+    expect(await store.segments(run('run_1', { incarnation: 0 }))).toHaveLength(1);
+  });
+
+  test('what an earlier life of the same key left behind is neither read nor in the way', async () => {
+    const { store } = await open();
+    const left = { incarnation: 0, life: NOW - 1, first: 0, count: 1, nonce: 'old', data: new Uint8Array([1]) };
+    await store.append('run_1', left);
+    await store.append('run_1', { ...left, first: 1 });
+    expect(await store.segments(run('run_1'))).toEqual([]);
+    expect(await store.append('run_1', { ...left, life: NOW, nonce: 'new', data: new Uint8Array([2]) })).toEqual({ ok: true });
+    expect((await store.segments(run('run_1'))).map(({ nonce, first }) => [nonce, first])).toEqual([['new', 0]]);
   });
 
   test('more segments than one answer holds all come back', async () => {
     const { store } = await open();
     for (let first = 0; first < 8; first++) {
-      await store.append('run_1', { incarnation: 0, first, count: 1, nonce: `n${first}`, data: new Uint8Array(200 * 1024).fill(first) });
+      await store.append('run_1', {
+        incarnation: 0,
+        life: NOW,
+        first,
+        count: 1,
+        nonce: `n${first}`,
+        data: new Uint8Array(200 * 1024).fill(first),
+      });
     }
-    const segments = await store.segments('run_1', 0);
+    const segments = await store.segments(run('run_1', { incarnation: 0 }));
     expect(segments.map(({ first, data }) => [first, data.length, data[0]])).toEqual(
       Array.from({ length: 8 }, (_, first) => [first, 200 * 1024, first]),
     );
@@ -341,6 +367,16 @@ export function runStoreContract(open: () => Promise<StoreUnderTest>): void {
     expect(await ids({ workflow: 'rare', tenant: 'odd' })).toEqual([]);
   });
 
+  test('a cursor from before all runs lists nothing', async () => {
+    const { store } = await open();
+    await store.create(run('run_1'));
+    for (const order of ['000000000000000', '000000000000000#run_1', '000000000000001']) {
+      const after = Buffer.from(order).toString('base64url');
+      const answer = await store.list({}, { limit: 5, now: NOW, after }).catch((error: { code?: string }) => error.code);
+      expect([{ items: [] }, 'E_REQUEST_INVALID']).toContainEqual(answer);
+    }
+  });
+
   test('a cursor that no list gave is refused by name', async () => {
     const { store } = await open();
     const refused = { code: 'E_REQUEST_INVALID', message: expect.stringContaining('after') };
@@ -403,17 +439,19 @@ export function runStoreContract(open: () => Promise<StoreUnderTest>): void {
     });
     delete ended.due;
     await store.create(run('run_gone'));
-    expect(await store.purge('run_gone', 'nonce-of-run_gone', NOW)).toBe(false);
-    await store.append('run_gone', { incarnation: 0, first: 0, count: 1, nonce: 's', data: new Uint8Array([1]) });
+    expect(await store.purge('run_gone', 'nonce-of-run_gone', { nonce: 'x', now: NOW })).toBe(false);
+    await store.append('run_gone', { incarnation: 0, life: NOW, first: 0, count: 1, nonce: 's', data: new Uint8Array([1]) });
     await store.replace(ended, 'nonce-of-run_gone');
     await store.deliver('run_gone', { key: 'k', at: NOW, kind: 'late', data: null }, NOW);
-    expect(await store.purge('run_gone', 'another', NOW)).toBe(false);
-    expect(await store.purge('run_gone', 'last', NOW + 9)).toBe(true);
-    expect(await store.purge('run_gone', 'last', NOW + 99)).toBe(true);
+    expect(await store.purge('run_gone', 'another', { nonce: 'x', now: NOW })).toBe(false);
+    expect(await store.purge('run_gone', 'last', { nonce: 'tomb', now: NOW + 9 })).toBe(true);
+    expect(await store.purge('run_gone', 'last', { nonce: 'x', now: NOW + 99 })).toBe(false);
+    expect(await store.replace({ ...ended, status: 'queued' }, 'last')).toMatchObject({ ok: false });
+    expect(await store.purge('run_gone', 'tomb', { nonce: 'tomb 2', now: NOW + 99 })).toBe(true);
     const left = (await one(store, 'run_gone')) as RunRecord;
     expect(left).toMatchObject({ status: 'failed', key: 'key-of-run_gone', fingerprint: 'fingerprint', deletedAt: NOW + 9 });
     expect([left.journal, left.outcome, left.input]).toEqual([undefined, undefined, { text: '' }]);
-    expect(await store.segments('run_gone', 0)).toEqual([]);
+    expect(await store.segments(run('run_gone', { incarnation: 0 }))).toEqual([]);
     expect(await store.inbox('run_gone')).toEqual([]);
     expect((await store.list({}, { limit: 10, now: NOW + 10 })).items).toEqual([]);
     expect(await store.create(run('run_gone', { nonce: 'again' }))).toMatchObject({ ok: false, found: { deletedAt: NOW + 9 } });

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { buildCall } from '../../src/http/call.ts';
+import { makeCore } from '../../src/http/core.ts';
+import { callOperation } from '../../src/http/operation.ts';
 import { adoptReply, readReply, type StoredReply } from '../../src/http/reply.ts';
 
 const read = (text: string) => readReply(JSON.parse(text) as StoredReply);
@@ -12,4 +15,13 @@ test('a reply that a person tells reads like one that was received', () => {
 
 test('without a status it is none', () => {
   expect(() => adoptReply({ data: 1 })).toThrow(expect.objectContaining({ code: 'E_REQUEST_INVALID' }) as Error);
+});
+
+test('an id tells of the query whether it is another, and nothing of what it holds', () => {
+  const core = makeCore({ name: 'crm', baseUrl: 'https://api.crm.example' });
+  const ids = ['?email=a@b.example&api_key=s3cret', '?email=c@d.example', ''].map(
+    (query) => callOperation(buildCall(core, 'GET', `/users${query}`, {})).identity,
+  );
+  expect(new Set(ids).size).toBe(3);
+  expect(ids.join()).not.toMatch(/example|s3cret|api_key/);
 });
