@@ -22,8 +22,8 @@ export async function startDemo(): Promise<DemoApi> {
 
 /**
  * Runs it to its end. `vars`: the stage's variables.
- * `breakOffAfter`: a delivery is broken off after so many completions, whatever is in flight, and the next one replays; otherwise
- * one delivery does it all.
+ * `breakOffAfter`: a delivery is broken off after so many completions, once no effect is being sent; what has come in and was not
+ * observed is lost, and the next delivery replays. Otherwise one delivery does it all.
  */
 export async function runExample(
   definition: Workflow,
