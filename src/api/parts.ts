@@ -30,11 +30,11 @@ export const workflowName = told(
 );
 export const tenant = told(
   'Whose run it is. Without one, the tenant is `default`, or that of the token.',
-  text(/^[\w.:@-]{1,64}$/, 'must be 1–64 characters of letters, digits and _ . : @ -'),
+  text(/^[A-Za-z0-9_.:@-]{1,64}$/, 'must be 1–64 characters of letters, digits and _ . : @ -'),
 );
 export const cursor = told(
   'The `next` of an earlier answer; leave it out to begin at the newest.',
-  text(/^[\w=-]{1,1024}$/, 'must be the "next" of an earlier answer; leave it out to begin at the newest'),
+  text(/^[A-Za-z0-9_=-]{1,1024}$/, 'must be the "next" of an earlier answer; leave it out to begin at the newest'),
 );
 export const errorCode = told('The code of the reason.', text(/^E_[A-Z_]{1,64}$/, 'must be a code such as E_INPUT_INVALID'));
 export const status = told(

@@ -6,7 +6,7 @@ import { knownRun } from '../access.ts';
 import type { Bearer } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { NoQuery, Reason, RedriveRequest, SettleRequest } from '../requests.ts';
+import { NoQuery, PARAMS, Reason, RedriveRequest, SettleRequest } from '../requests.ts';
 import type { Answer, Documented } from '../router.ts';
 import { RedrivenRun, StartedRun } from '../schemas.ts';
 import { route } from '../table.ts';
@@ -96,7 +96,7 @@ export const settle = route({
   async handle({ request, params, body, bearer }, deps) {
     const run = await knownRun(deps, bearer, params.run ?? '');
     const { why, ...settlement } = body;
-    await applied(run, () => settleCall(deps, run, seqOf(params.seq ?? '', run), settlement as Settlement, about(bearer, why)));
+    await applied(run, () => settleCall(deps, run, seqOf(params.seq ?? ''), settlement as Settlement, about(bearer, why)));
     return asItIs(deps, run, request.base);
   },
 });
@@ -136,9 +136,9 @@ async function asItIs(deps: Pick<ApiDeps, 'store'>, run: RunRecord, base: string
   return { status: 202, body, headers: { location: body.links.self }, run: run.id };
 }
 
-/** A place that is no number is none of the journal's. */
-function seqOf(text: string, run: RunRecord): number {
-  if (/^\d{1,7}$/.test(text)) return Number(text);
-  const shown = JSON.stringify(text.slice(0, 64));
-  throw new Problem('E_NOT_APPLICABLE', `${shown} is not the seq of an entry of the journal of ${run.id}`, { runStatus: run.status });
+function seqOf(text: string): number {
+  const parsed = PARAMS.seq?.schema.safeParse(text);
+  if (parsed?.success) return parsed.data as number;
+  const message = 'must be the seq of a journal entry: a whole number from 0';
+  throw new Problem('E_REQUEST_INVALID', `the part {seq} of the path ${message}`, { errors: [{ parameter: 'seq', message }] });
 }
