@@ -8,9 +8,20 @@ import { nextSteps } from './render/next-steps.ts';
 import { between, duration } from './render/time.ts';
 import type { Tools } from './tools.ts';
 
-/** `wanted`: the end that exit code 0 stands for. */
-export async function followToEnd(tools: Tools, api: Api, id: string, wanted: readonly RunStatus[] = ['succeeded']): Promise<number> {
-  const run = await follow(tools, api, id);
+export type Ending = {
+  /** What exit code 0 stands for. Default: `succeeded`. */
+  wanted?: readonly RunStatus[];
+  /** It was asked to do something just now. */
+  toldToGoOn?: boolean;
+};
+
+export async function followToEnd(
+  tools: Tools,
+  api: Api,
+  id: string,
+  { wanted = ['succeeded'], toldToGoOn }: Ending = {},
+): Promise<number> {
+  const run = await follow(tools, api, id, toldToGoOn);
   if (run === 'interrupted') {
     const { stage } = tools.settings();
     const suffix = stage === 'local' ? '' : ` --stage ${stage}`;

@@ -14,8 +14,14 @@ const WAIT_PUT_DOWN = 5;
 const PATIENCE = 5;
 const PAUSE_MS = 1_000;
 
-/** Resolves with the run once it has ended, or is paused; with `interrupted` when Ctrl-C came first. The run goes on either way. */
-export async function follow(tools: Tools, api: Api, id: string): Promise<Run | 'interrupted'> {
+/** So long a run may stay paused after it was told to go on: a worker has to hear of it first. */
+const HEARING_MS = 10_000;
+
+/**
+ * `toldToGoOn`: it was asked to do something just now, so that what it is may be what it was.
+ * Resolves with the run once it has ended, or is paused; with `interrupted` when Ctrl-C came first. The run goes on either way.
+ */
+export async function follow(tools: Tools, api: Api, id: string, toldToGoOn = false): Promise<Run | 'interrupted'> {
   const line = statusLine(tools);
   let interrupted = false;
   let wake = () => {};
@@ -26,13 +32,16 @@ export async function follow(tools: Tools, api: Api, id: string): Promise<Run | 
     interrupted = true;
     wake();
   });
+  const heardBy = tools.outside.now() + HEARING_MS;
+  let heard = !toldToGoOn;
   let after: string | undefined;
   try {
     for (let wait = 0; ; ) {
       const run = await Promise.race([gone, patiently(tools, () => api.get<Run>(`/v1/runs/${id}`, { wait }))]);
       if (run === 'interrupted' || interrupted) return 'interrupted';
       after = await tellNew(tools, api, id, after, line);
-      if (ENDED.has(run.status) || run.status === 'paused') return run;
+      heard ||= run.status !== 'paused' || tools.outside.now() > heardBy;
+      if (ENDED.has(run.status) || (run.status === 'paused' && heard)) return run;
       line.show(statusText(run, tools));
       wait = run.status === 'waiting' ? WAIT_PUT_DOWN : WAIT_RUNNING;
     }

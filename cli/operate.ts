@@ -19,7 +19,7 @@ export async function operate(tools: Tools, id: string, options: OperateOptions,
   });
   if (options.follow) {
     tools.note(said);
-    return followToEnd(tools, api, id, wanted);
+    return followToEnd(tools, api, id, { toldToGoOn: true, ...(wanted === undefined ? {} : { wanted }) });
   }
   tools.answer(answer ?? { id }, () => said);
   return 0;
