@@ -29,7 +29,7 @@ export default defineConfig({
         ? [
             {
               extends: true as const,
-              test: { ...project('localstack', 300_000).test, globalSetup: 'test/support/localstack/setup.ts', maxConcurrency: 20 },
+              test: { ...project('localstack', 300_000).test, globalSetup: 'test/support/localstack/setup.ts', maxConcurrency: 20, maxWorkers: 4 },
             },
           ]
         : []),

@@ -1,4 +1,5 @@
 /** `cdklocal` against an endpoint. Knows commands and their environment, and nothing of what is deployed. */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT } from '../../../infra/bundle.ts';
 import { command } from './command.ts';
@@ -7,6 +8,7 @@ export const REGION = 'us-east-1';
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
 /** Everybody's in an emulator. */
 const ACCOUNT = '000000000000';
+const HOME = join(ROOT, '.localstack');
 /** A deployment takes ten seconds on an idle machine. */
 const LONGEST_MS = 300_000;
 
@@ -19,9 +21,11 @@ export type Cdk = {
 };
 
 export function cdklocal(url: string): Cdk {
-  const run = (...args: string[]) =>
-    command(process.execPath, [join(ROOT, 'node_modules', 'aws-cdk-local', 'bin', 'cdklocal'), ...args, '--no-notices'], {
-      cwd: ROOT,
+  const run = async (...args: string[]) => {
+    await mkdir(HOME, { recursive: true });
+    await command(process.execPath, [join(ROOT, 'node_modules', 'aws-cdk-local', 'bin', 'cdklocal'), ...args, '--no-notices'], {
+      // Where there is no cdk.json: its app is not what is deployed here.
+      cwd: HOME,
       ms: LONGEST_MS,
       env: {
         AWS_ENDPOINT_URL: url,
@@ -35,20 +39,15 @@ export function cdklocal(url: string): Cdk {
         AWS_DEFAULT_REGION: REGION,
         // cdklocal clears what begins with AWS_ unless it is named here.
         AWS_ENVAR_ALLOWLIST: 'AWS_REGION,AWS_DEFAULT_REGION',
-        CDK_HOME: join(ROOT, '.localstack', 'cdk'),
+        CDK_HOME: join(HOME, 'cdk'),
         CDK_DISABLE_CLI_TELEMETRY: 'true',
         CI: '1',
       },
     });
+  };
   return {
-    async bootstrap() {
-      await run('bootstrap', `aws://${ACCOUNT}/${REGION}`);
-    },
-    async deploy(assembly, outputs) {
-      await run('deploy', '--app', assembly, '--all', '--require-approval', 'never', '--outputs-file', outputs);
-    },
-    async destroy(assembly) {
-      await run('destroy', '--app', assembly, '--all', '--force');
-    },
+    bootstrap: () => run('bootstrap', `aws://${ACCOUNT}/${REGION}`),
+    deploy: (assembly, outputs) => run('deploy', '--app', assembly, '--all', '--require-approval', 'never', '--outputs-file', outputs),
+    destroy: (assembly) => run('destroy', '--app', assembly, '--all', '--force'),
   };
 }

@@ -13,12 +13,17 @@ import { until } from './until.ts';
 
 export type Endpoint = {
   url: string;
+  /** What it leaves out is its own. */
+  make: 'LocalStack' | 'MiniStack' | 'unknown';
   /** For people: which one it is, and whose. */
   what: string;
   /** Under which name the deployed functions reach this machine, and where a server must listen to be reached so. */
   tests: { host: string; listen: string };
   stop(): Promise<void>;
 };
+
+/** What the tests are told of it. */
+export type Reachable = Pick<Endpoint, 'url' | 'make' | 'tests'>;
 
 const COMPOSE = join(ROOT, 'compose.yaml');
 const LOOPBACK = { host: '127.0.0.1', listen: '127.0.0.1' };
@@ -46,11 +51,11 @@ export async function findEndpoint(env: NodeJS.ProcessEnv, say: (text: string) =
 async function given(env: NodeJS.ProcessEnv): Promise<Endpoint> {
   const url = env.AWS_ENDPOINT_URL?.replace(/\/+$/, '');
   if (!url) throw new Error('AWS_ENDPOINT_URL is not set');
-  const name = await nameOf(url);
-  if (name === undefined) throw new Error(`nothing answers at AWS_ENDPOINT_URL, ${url}`);
+  const made = await makeOf(url);
+  if (made === undefined) throw new Error(`nothing answers at AWS_ENDPOINT_URL, ${url}`);
   // Whoever runs it in containers knows it, and says so.
   const tests = env.HOLDFAST_TEST_FROM_DOCKER === '1' ? FROM_DOCKER : LOOPBACK;
-  return { url, what: `${name} at ${url} (AWS_ENDPOINT_URL)`, tests, stop: async () => {} };
+  return { url, ...told(made, url, 'AWS_ENDPOINT_URL'), tests, stop: async () => {} };
 }
 
 async function docker(): Promise<Endpoint> {
@@ -74,7 +79,7 @@ async function docker(): Promise<Endpoint> {
     throw error;
   }
   const url = `http://localhost:${port}`;
-  return { url, what: `${await nameOf(url)} at ${url} (Docker Compose)`, tests: FROM_DOCKER, stop };
+  return { url, ...told(await makeOf(url), url, 'Docker Compose'), tests: FROM_DOCKER, stop };
 }
 
 async function ministack(): Promise<Endpoint> {
@@ -86,29 +91,36 @@ async function ministack(): Promise<Endpoint> {
   const port = await freePort();
   const url = `http://localhost:${port}`;
   const child = startMinistack(port);
-  const name = await until(
-    () => nameOf(url),
+  const made = await until(
+    () => makeOf(url),
     (seen) => seen !== undefined || child.exited(),
     60_000,
   ).catch(() => undefined);
-  if (name === undefined) {
+  if (made === undefined) {
     await child.stop();
     throw new Error(`${MINISTACK} did not come up: see ${child.log}`);
   }
-  return { url, what: `${name} at ${url} (from PyPI)`, tests: LOOPBACK, stop: child.stop };
+  return { url, ...told(made, url, 'from PyPI'), tests: LOOPBACK, stop: child.stop };
+}
+
+type Made = { make: Endpoint['make']; version: string };
+
+function told(made: Made | undefined, url: string, how: string): Pick<Endpoint, 'make' | 'what'> {
+  const { make, version } = made ?? { make: 'unknown', version: '' };
+  return { make, what: `${make === 'unknown' ? 'an AWS API of unknown make' : `${make} ${version}`} at ${url} (${how})` };
 }
 
 /** Undefined when nothing answers. Both programs tell their version in the same place; MiniStack alone has one of its own too. */
-async function nameOf(url: string): Promise<string | undefined> {
+async function makeOf(url: string): Promise<Made | undefined> {
   const get = async (path: string) => {
     const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(5_000) });
     return { ok: response.ok, text: await response.text() };
   };
   try {
     const [health, own] = [await get('/_localstack/health'), await get('/_ministack/health')];
-    if (!health.ok) return 'an AWS API of unknown make';
-    const { version } = JSON.parse(health.text) as { version?: string };
-    return `${own.ok ? 'MiniStack' : 'LocalStack'} ${version ?? 'of unknown version'}`;
+    if (!health.ok) return { make: 'unknown', version: '' };
+    const { version = '' } = JSON.parse(health.text) as { version?: string };
+    return { make: own.ok ? 'MiniStack' : 'LocalStack', version };
   } catch {
     return undefined;
   }

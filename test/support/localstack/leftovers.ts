@@ -7,10 +7,11 @@ import { paginateListSecrets } from '@aws-sdk/client-secrets-manager';
 import { paginateListQueues } from '@aws-sdk/client-sqs';
 import type { Emulator } from './emulator.ts';
 
+export type InAccount = Record<Kind, string[]>;
 type Kind = 'stack' | 'queues' | 'tables' | 'buckets' | 'functions' | 'eventSources' | 'logGroups' | 'rules' | 'secrets' | 'restApis';
 
-/** Lists of names; of a stage that was destroyed every one is empty. */
-export async function inAccount(aws: Emulator, stage: string): Promise<Record<Kind, string[]>> {
+/** Names by kind. */
+export async function inAccount(aws: Emulator, stage: string): Promise<InAccount> {
   const prefix = `holdfast-${stage}`;
   const names = async <Page>(pages: AsyncIterable<Page>, of: (page: Page) => Array<string | undefined> | undefined): Promise<string[]> => {
     const all: string[] = [];

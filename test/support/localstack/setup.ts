@@ -1,11 +1,11 @@
 /** Before all files of the suite: finds the endpoint, says which one it is, and bootstraps it. After them: ends what was started. */
 import type { TestProject } from 'vitest/node';
 import { cdklocal } from './cdk.ts';
-import { type Endpoint, findEndpoint } from './endpoint.ts';
+import { findEndpoint, type Reachable } from './endpoint.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    endpoint: Pick<Endpoint, 'url' | 'tests'>;
+    endpoint: Reachable;
   }
 }
 
@@ -19,6 +19,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await endpoint.stop();
     throw error;
   }
-  project.provide('endpoint', { url: endpoint.url, tests: endpoint.tests });
+  project.provide('endpoint', { url: endpoint.url, make: endpoint.make, tests: endpoint.tests });
   return endpoint.stop;
 }

@@ -11,8 +11,9 @@ import { stackName } from '../../../infra/names.ts';
 import { assemble, testStage } from './assembly.ts';
 import { cdklocal } from './cdk.ts';
 import { type Emulator, emulator } from './emulator.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Reachable } from './endpoint.ts';
 import { type Http, httpTo } from './http.ts';
+import { type InAccount, inAccount } from './leftovers.ts';
 import { type ScriptedApi, scriptedApi } from './scripted-api.ts';
 import { until } from './until.ts';
 
@@ -32,14 +33,15 @@ export type TestStack = {
   start(...messages: StartMessage[]): Promise<string[]>;
   /** The stack once more, with the workflows of another file of this folder. */
   redeploy(workflows: string): Promise<void>;
-  destroy(): Promise<void>;
+  /** Once, however often it is called. Resolves with what of the stage is in the account before and after. */
+  destroy(): Promise<{ before: InAccount; after: InAccount }>;
 };
 
 /** SQS takes so many messages as one request. */
 const BATCH = 10;
 
 /** `workflows`: a file of the folder workflows/, without its ending. */
-export async function deploy(endpoint: Pick<Endpoint, 'url' | 'tests'>, workflows: string): Promise<TestStack> {
+export async function deploy(endpoint: Reachable, workflows: string): Promise<TestStack> {
   // Its own name, so that suites can share an endpoint.
   const name = `t${randomBytes(5).toString('hex')}`;
   const api = await scriptedApi(endpoint.tests);
@@ -58,15 +60,23 @@ export async function deploy(endpoint: Pick<Endpoint, 'url' | 'tests'>, workflow
     return (JSON.parse(await readFile(outputs, 'utf8')) as Record<string, Outputs>)[stackName(name)] as Outputs;
   }
 
-  async function destroy(): Promise<void> {
+  async function destroy(): Promise<{ before: InAccount; after: InAccount }> {
+    const before = await inAccount(aws, name);
     if (assembly !== '') {
       await empty(aws, outputs?.PayloadsBucket);
       await cdk.destroy(assembly);
     }
+    const after = await inAccount(aws, name);
     aws.destroy();
     await api.close();
     await rm(dir, { recursive: true, force: true });
+    return { before, after };
   }
+  let destroyed: ReturnType<typeof destroy> | undefined;
+  const once = () => {
+    destroyed ??= destroy();
+    return destroyed;
+  };
 
   let outputs: Outputs | undefined;
   try {
@@ -103,10 +113,10 @@ export async function deploy(endpoint: Pick<Endpoint, 'url' | 'tests'>, workflow
           ({ body }) => (body as { version?: string }).version === Version,
         );
       },
-      destroy,
+      destroy: once,
     };
   } catch (error) {
-    await destroy().catch((also: unknown) => console.error(also));
+    await once().catch((also: unknown) => console.error(also));
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Between two looks. */
-const PAUSE_MS = 200;
+const PAUSE_MS = 500;
 /** An endpoint on a loaded machine takes its time; nothing that works takes this long. */
 export const PATIENCE_MS = 120_000;
 

@@ -1,24 +1,7 @@
-/** Workflows of the suite's main part. Each does one thing; what the API answers to each path is the test's to say. */
-import { bearer, connection, map, secret, sleep, step, vars, workflow } from 'holdfast';
+/** Workflows of the suite. Each does one thing; what the API answers to each path is the test's to say. */
+import { map, sleep, step, workflow } from 'holdfast';
 import * as z from 'zod/mini';
-
-const allow = ['127.0.0.1', 'host.docker.internal'];
-const api = connection({
-  name: 'test-api',
-  baseUrl: vars('test-api'),
-  allow,
-  timeout: '5s',
-  retry: { attempts: 4, deadline: '1h' },
-});
-/** Its POSTs may be made again: they carry a key that is made from the stage's own secret. */
-const keyed = connection({
-  name: 'keyed-api',
-  baseUrl: vars('test-api'),
-  allow,
-  timeout: '5s',
-  idempotencyKey: { header: 'Idempotency-Key' },
-});
-const locked = connection({ name: 'locked-api', baseUrl: vars('test-api'), allow, timeout: '5s', auth: bearer(secret('locked/token')) });
+import { api, keyed, locked } from './connections.ts';
 
 const Named = z.object({ name: z.string() });
 
@@ -79,10 +62,14 @@ const guarded = workflow({
   run: async ({ name }) => (await locked.get(`/guarded/${name}`)).data,
 });
 
+/** Is put down in between, so that its input has to be kept apart from what is written again and again. */
 const echo = workflow({
   name: 'echo',
   input: z.object({ text: z.string(), times: z.number() }),
-  run: async ({ text, times }) => text.repeat(times),
+  async run({ text, times }) {
+    await sleep('4s');
+    return text.repeat(times);
+  },
 });
 
 /** Brings its worker down for as long as the API says so. */
@@ -98,7 +85,7 @@ const fatal = workflow({
         if (data.die) process.exit(1);
         return 'lived';
       },
-      { safe },
+      { safe, timeout: '5s' },
     );
     return lived;
   },
