@@ -13,14 +13,13 @@ import { CommandError, columns, program, readFlags, say } from './commands/progr
 import { findStack, reachable } from './commands/stack-state.ts';
 import { environmentFor, type Target, targetOf } from './commands/target.ts';
 import { resolveStage, type Stage, secretsPrefix } from './config.ts';
-import { stackName } from './names.ts';
+import { LOCALSTACK_STAGE, stackName } from './names.ts';
 
 const HELP = `Usage: npm run deploy -- [options]          to the AWS account in the environment
        npm run deploy:local -- [options]    to what serves the LocalStack API at AWS_ENDPOINT_URL, or at http://localhost:4566
 
   --stage NAME   a stage of holdfast.config.ts (HOLDFAST_STAGE); default dev, and localstack for deploy:local
   --yes          do not ask before permissions are broadened
-  --adopt        take over tables, queues and the bucket that an earlier destroy has kept
   --help         this
 
 Deploying again changes what differs. docs/deploy.md has the steps from an empty account.
@@ -36,7 +35,6 @@ await program(async () => {
     stage: { type: 'string' },
     local: { type: 'boolean' },
     yes: { type: 'boolean', short: 'y' },
-    adopt: { type: 'boolean' },
   });
   if (flags.help) return say(HELP);
   const target = targetOf(flags, 'dev', process.env);
@@ -52,12 +50,11 @@ await program(async () => {
   await prepare(cloudformation, target, env);
 
   say(`deploying stage ${stage.name} to ${target.endpoint ?? `the account in the environment, ${env.AWS_REGION}`}`);
-  if (target.endpoint !== undefined) await secrets(stage);
+  if (target.endpoint !== undefined && stage.disposable) await secrets(stage);
   await cdk(
     [
       ...['deploy', stackName(stage.name), '--context', `stage=${stage.name}`, '--output', outputOf(stage.name), '--strict'],
       ...['--require-approval', flags.yes || target.endpoint !== undefined ? 'never' : 'broadening'],
-      ...(flags.adopt ? ['--import-existing-resources'] : []),
     ],
     target,
     { ...env, HOLDFAST_STAGE: stage.name },
@@ -95,19 +92,19 @@ function reached(outputs: Readonly<Record<string, string>>, { endpoint }: Target
   return { ...outputs, ApiUrl: `${endpoint}/restapis/${id}/${path}/_user_request_` };
 }
 
-function next(target: Target, { name, secrets: location }: Stage): string {
-  const lines =
-    target.endpoint === undefined
-      ? [
-          `secrets are read from ${location}NAME: aws secretsmanager create-secret --name …`.replace('secrets-manager:', ''),
-          `next: HOLDFAST_TOKEN=… npx holdfast doctor --stage ${name}`,
-        ]
-      : [
-          'next: npm run demo in another terminal, for the examples to have something to call; then',
-          `  npx holdfast run onboard-customer --stage ${name} --input '${sampleInput()}'`,
-          `and when you are done: npm run destroy -- --stage ${name}`,
-        ];
-  return lines.join('\n');
+function next({ endpoint }: Target, { name, secrets: location }: Stage): string {
+  if (name === LOCALSTACK_STAGE) {
+    return [
+      'next: npm run demo in another terminal, for the examples to have something to call; then',
+      `  npx holdfast run onboard-customer --stage ${name} --input '${sampleInput()}'`,
+      'and when you are done: npm run destroy',
+    ].join('\n');
+  }
+  return [
+    `secrets are read from ${location}NAME`,
+    `next: HOLDFAST_TOKEN=… npx holdfast doctor --stage ${name}`,
+    ...(endpoint === undefined ? [] : [`and when you are done: npm run destroy -- --local --stage ${name}`]),
+  ].join('\n');
 }
 
 function sampleInput(): string {

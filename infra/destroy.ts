@@ -39,10 +39,10 @@ await program(async () => {
   const stack = await findStack(cloudformation, name);
   if (!stack) return say(`there is no stack ${name} at ${where}: nothing to destroy`);
 
-  const resources = await stackResources(cloudformation, stack.id);
-  const kept = resources.filter(({ retained }) => retained);
   // As it was deployed, whatever the configuration says by now.
-  const disposable = !stack.isProtected && kept.length === 0;
+  const { resources, disposable: byTemplate } = await stackResources(cloudformation, stack.id);
+  const kept = resources.filter(({ retained }) => retained);
+  const disposable = byTemplate && !stack.isProtected;
   if (!disposable && !flags.yes) await confirm(target.stage, kept);
 
   say(`removing ${name} at ${where}`);
@@ -69,7 +69,7 @@ await program(async () => {
     `\nstage ${target.stage} is gone${kept.length > 0 ? `; this was kept, and costs what it holds:\n${listed(kept)}` : ', with everything in it'}`,
   );
   if (kept.length > 0) {
-    say(`next: npm run deploy -- --stage ${target.stage} --adopt takes it over again; docs/deploy.md says how to delete it for good`);
+    say('next: docs/deploy.md says how to take it over again, and how to delete it for good');
   } else {
     say(`next: npm run deploy${target.endpoint === undefined ? '' : ':local'} -- --stage ${target.stage} makes it anew`);
   }

@@ -1,8 +1,7 @@
 /** CDK's own command line as a child process, on the terminal of this one; `cdklocal` for an endpoint that is not AWS. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ROOT } from '../bundle.ts';
 import { CommandError } from './program.ts';
 import type { Target } from './target.ts';
@@ -25,8 +24,10 @@ export async function cdk(args: readonly string[], target: Target, env: Readonly
 }
 
 function binary({ endpoint }: Target): string {
-  const [name, file] = endpoint === undefined ? ['aws-cdk', 'bin/cdk'] : ['aws-cdk-local', 'bin/cdklocal'];
-  const path = join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), file);
-  if (!existsSync(path)) throw new CommandError(`${name} is not installed: run npm ci`);
-  return path;
+  // The packages export nothing but what tells where they are.
+  const [manifest, file] =
+    endpoint === undefined
+      ? [import.meta.resolve('aws-cdk/package.json'), 'bin/cdk']
+      : [import.meta.resolve('aws-cdk-local/package.json'), 'bin/cdklocal'];
+  return join(dirname(fileURLToPath(manifest)), file);
 }

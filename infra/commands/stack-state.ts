@@ -33,8 +33,14 @@ export async function findStack(client: CloudFormationClient, name: string): Pro
   }
 }
 
-/** What a stack consists of, and what of it stays when the stack goes. */
-export async function stackResources(client: CloudFormationClient, id: string): Promise<StackResource[]> {
+/**
+ * What a stack consists of, and what of it stays when the stack goes. `disposable`: nothing would, by its template: a stack whose
+ * creation failed may have none of its resources, and its stage's data lies there all the same.
+ */
+export async function stackResources(
+  client: CloudFormationClient,
+  id: string,
+): Promise<{ resources: StackResource[]; disposable: boolean }> {
   const { TemplateBody = '{}' } = await client.send(new GetTemplateCommand({ StackName: id, TemplateStage: 'Original' }));
   const { Resources = {} } = JSON.parse(TemplateBody) as { Resources?: Record<string, { DeletionPolicy?: string }> };
   const found: StackResource[] = [];
@@ -45,7 +51,8 @@ export async function stackResources(client: CloudFormationClient, id: string): 
       found.push({ logicalId: LogicalResourceId, type: ResourceType, name: PhysicalResourceId, retained });
     }
   }
-  return found;
+  const policies = Object.values(Resources).map(({ DeletionPolicy }) => DeletionPolicy);
+  return { resources: found, disposable: policies.length > 0 && !policies.some((policy) => policy?.startsWith('Retain')) };
 }
 
 /** Resolves when the stack is gone. `told`: each resource as it goes. Rejects with the resources that could not be deleted, and why. */

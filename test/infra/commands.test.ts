@@ -109,38 +109,51 @@ describe('what goes wrong', () => {
     expect(said).not.toMatch(/^\s+at /m);
   });
 
-  it('asks nobody who is not there before it removes what has protection', async () => {
-    const server = createServer((request, response) => {
-      let body = '';
-      request.on('data', (chunk: Buffer) => {
-        body += String(chunk);
+  describe('asks nobody who is not there before it removes', () => {
+    it.each([
+      ['what has protection', 'CREATE_COMPLETE', true, true],
+      ['what keeps something', 'CREATE_COMPLETE', false, true],
+      // Its tables may be there, and its secrets: of an earlier stack.
+      ['what was never made, of a stage that keeps something', 'ROLLBACK_COMPLETE', false, false],
+    ])('%s', async (_, status, isProtected, made) => {
+      const { code, said } = await run('destroy.ts', ['--local', '--stage', 'prod'], {
+        AWS_ENDPOINT_URL: await cloudformation(status, isProtected, made),
       });
-      request.on('end', () => {
-        const action = new URLSearchParams(body).get('Action') ?? '';
-        response.setHeader('content-type', 'text/xml');
-        response.end(answers[action] ?? '');
-      });
+      expect({ code, said }).toEqual({ code: 1, said: 'nobody is there to be asked: add --yes' });
     });
-    const answer = (action: string, xml: string) => `<${action}Response><${action}Result>${xml}</${action}Result></${action}Response>`;
-    const id = 'arn:aws:cloudformation:us-east-1:000000000000:stack/holdfast-prod/1';
-    const answers: Record<string, string> = {
-      DescribeStacks: answer(
-        'DescribeStacks',
-        `<Stacks><member><StackId>${id}</StackId><StackName>holdfast-prod</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
-        <CreationTime>2026-01-01T00:00:00Z</CreationTime><EnableTerminationProtection>true</EnableTerminationProtection></member></Stacks>`,
-      ),
-      GetTemplate: answer('GetTemplate', '<TemplateBody>{"Resources":{"Runs":{"DeletionPolicy":"Retain"}}}</TemplateBody>'),
-      ListStackResources: answer(
-        'ListStackResources',
-        `<StackResourceSummaries><member><LogicalResourceId>Runs</LogicalResourceId><PhysicalResourceId>holdfast-prod-runs</PhysicalResourceId>
-        <ResourceType>AWS::DynamoDB::Table</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member></StackResourceSummaries>`,
-      ),
-    };
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    onTestFinished(() => void server.close());
-    const { code, said } = await run('destroy.ts', ['--local', '--stage', 'prod'], {
-      AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    });
-    expect({ code, said }).toEqual({ code: 1, said: 'nobody is there to be asked: add --yes' });
   });
 });
+
+/** CloudFormation with one stack that keeps its table; whatever else is asked fails. */
+async function cloudformation(status: string, isProtected: boolean, made: boolean): Promise<string> {
+  const answer = (action: string, xml: string) => `<${action}Response><${action}Result>${xml}</${action}Result></${action}Response>`;
+  const id = 'arn:aws:cloudformation:us-east-1:000000000000:stack/holdfast-prod/1';
+  const answers: Record<string, string> = {
+    DescribeStacks: answer(
+      'DescribeStacks',
+      `<Stacks><member><StackId>${id}</StackId><StackName>holdfast-prod</StackName><StackStatus>${status}</StackStatus>
+        <CreationTime>2026-01-01T00:00:00Z</CreationTime><EnableTerminationProtection>${isProtected}</EnableTerminationProtection></member></Stacks>`,
+    ),
+    GetTemplate: answer('GetTemplate', '<TemplateBody>{"Resources":{"Runs":{"DeletionPolicy":"Retain"}}}</TemplateBody>'),
+    ListStackResources: answer(
+      'ListStackResources',
+      made
+        ? `<StackResourceSummaries><member><LogicalResourceId>Runs</LogicalResourceId><PhysicalResourceId>holdfast-prod-runs</PhysicalResourceId>
+        <ResourceType>AWS::DynamoDB::Table</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member></StackResourceSummaries>`
+        : '<StackResourceSummaries/>',
+    ),
+  };
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += String(chunk);
+    });
+    request.on('end', () => {
+      const answered = answers[new URLSearchParams(body).get('Action') ?? ''];
+      response.writeHead(answered === undefined ? 400 : 200, { 'content-type': 'text/xml' }).end(answered);
+    });
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
