@@ -88,8 +88,23 @@ test('the head of a request says which service it is for', () => {
   expect(route({ url: '/_holdfast/health', headers: {} })).toBe('health');
 });
 
+test('an inspector has a port by itself, and is asked for by its port as well', () => {
+  expect(readOptions(['--no-demo', '--reload', '--inspect'], {})).toMatchObject({ demo: false, reload: true, inspect: 9229 });
+  expect(readOptions(['--inspect-port', '9333'], {})).toMatchObject({ inspect: 9333 });
+});
+
 test('flags come before variables, variables before defaults', () => {
-  expect(readOptions([], {})).toEqual({ help: false, once: false, demo: true, data: undefined, port: 3000, awsPort: 4566, demoPort: 3001 });
+  expect(readOptions([], {})).toEqual({
+    help: false,
+    once: false,
+    demo: true,
+    reload: false,
+    inspect: undefined,
+    data: undefined,
+    port: 3000,
+    awsPort: 4566,
+    demoPort: 3001,
+  });
   const env = { HOLDFAST_PORT: '1', HOLDFAST_AWS_PORT: '2', HOLDFAST_DEMO_PORT: '3', HOLDFAST_DATA: 'there' };
   expect(readOptions([], env)).toMatchObject({ data: 'there', port: 1, awsPort: 2, demoPort: 3 });
   expect(readOptions(['--port', '0', '--aws-port=5', '--demo-port', '6', '--data', 'here', '--once'], env)).toMatchObject({
