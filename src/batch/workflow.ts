@@ -40,7 +40,7 @@ export function batchWorkflow(ports: BatchPorts): Workflow<z.output<typeof Batch
     input: BatchInput,
     async run({ upload, workflow: name, batch }) {
       const tenant = currentRun()?.run.tenant ?? 'default';
-      const file = await step('look for the upload', () => found(ports, tenant, upload), { safe: true });
+      const file = await step('look for the upload', () => found(ports, tenant, upload), { safe: true, timeout: PART_TIMEOUT });
       const about: BatchAbout = { batch, workflow: name, tenant };
       const total: BatchResult = { lines: 0, accepted: 0, refused: 0, errors: [] };
       let at: Place = { offset: 0, line: 1, tooLong: false };
