@@ -7,7 +7,7 @@ import { PATIENCE_MS, until } from '../support/localstack/until.ts';
 
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await deploy(inject('endpoint'), 'release-1');
+  stack = await deploy(inject('endpoint'), 'release-1', { workerSeconds: 12 });
 });
 afterAll(() => stack?.destroy());
 

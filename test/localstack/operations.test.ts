@@ -134,8 +134,7 @@ describe.concurrent('a person', () => {
     expect([sent.statusCode, await sent.body.text()]).toEqual([200, '']);
     const started = await post('/v1/workflows/read/batches', { upload });
     expect(started.status).toBe(202);
-    const reader = await ended(stack, (started.body as Run).id);
-    expect(reader.status).toBe('succeeded');
+    expect(await ended(stack, (started.body as Run).id)).toMatchObject({ status: 'succeeded' });
     for (const line of [1, 2]) {
       const id = runId('default', 'read', `${upload}:${line}`);
       await until(

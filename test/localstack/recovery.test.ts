@@ -11,7 +11,7 @@ const AFTER_CRASH_MS = 2 * PATIENCE_MS;
 
 let stack: TestStack;
 beforeAll(async () => {
-  stack = await deploy(inject('endpoint'), 'runs');
+  stack = await deploy(inject('endpoint'), 'runs', { workerSeconds: 12 });
 });
 afterAll(() => stack?.destroy());
 
@@ -19,7 +19,21 @@ const start = async (workflow: string, input: { name: string; [field: string]: u
   const [id = ''] = await stack.start({ workflow, input, idempotencyKey: input.name });
   return id;
 };
-const dieOnce = (name: string) => stack.api.on(`/perilous/${name}`, { body: '{"die":true}' }, { body: '{"die":false}' });
+let last: Promise<unknown> = Promise.resolve();
+/** Brings a worker down, once. One after the other: those that are in one batch die one at a time, and all come again each time. */
+const startFatal = (name: string, safe: boolean): Promise<string> => {
+  const started = last.then(async () => {
+    stack.api.on(`/perilous/${name}`, { body: '{"die":true}' }, { body: '{"die":false}' });
+    const id = await start('fatal', { name, safe });
+    await until(
+      async () => stack.api.received(`/perilous/${name}`).length,
+      (times) => times > 0,
+    );
+    return id;
+  });
+  last = started.catch(() => {});
+  return started;
+};
 const settle = async (id: string, verdict: unknown) => {
   const entry = (await journal(stack, id)).find(({ label }) => label === 'step perilous');
   return stack.http('POST', `/v1/runs/${id}/calls/${entry?.seq}/settle`, { json: verdict });
@@ -43,15 +57,13 @@ describe.concurrent('a run', () => {
   });
 
   test('whose worker died in a harmless step is delivered again and ends', async () => {
-    dieOnce('harmless');
-    const id = await start('fatal', { name: 'harmless', safe: true });
+    const id = await startFatal('harmless', true);
     expect(await ended(stack, id, AFTER_CRASH_MS)).toMatchObject({ status: 'succeeded', result: 'lived' });
     expect(stack.api.received('/perilous/harmless')).toHaveLength(2);
   });
 
   test('whose worker died in an unsafe step is paused, not repeated, and ends with what a person found out', async () => {
-    dieOnce('happened');
-    const id = await start('fatal', { name: 'happened', safe: false });
+    const id = await startFatal('happened', false);
     const { reason } = await reaches(stack, id, 'paused', AFTER_CRASH_MS);
     expect(reason?.code).toBe('E_UNKNOWN_OUTCOME');
     expect(stack.api.received('/perilous/happened')).toHaveLength(1);
@@ -61,8 +73,7 @@ describe.concurrent('a run', () => {
   });
 
   test('whose worker died in an unsafe step does it again when a person says that it did not happen', async () => {
-    dieOnce('never');
-    const id = await start('fatal', { name: 'never', safe: false });
+    const id = await startFatal('never', false);
     await reaches(stack, id, 'paused', AFTER_CRASH_MS);
     expect((await settle(id, { outcome: 'not-happened' })).status).toBe(202);
     expect(await ended(stack, id)).toMatchObject({ status: 'succeeded', result: 'lived' });

@@ -10,14 +10,15 @@ import { FUNCTIONS, type FunctionName } from '../../../infra/settings.ts';
 import { HoldfastStack } from '../../../infra/stack.ts';
 import { deployedVersion } from '../../../infra/version.ts';
 
-/** A message whose worker died comes again this and half a minute later. */
-const WORKER_SECONDS = 12;
-
-/** As it is deployed by `npm run deploy:local`, but for its name, what it calls, and how long a test waits for a dead worker's runs. */
-export function testStage(name: string, apiUrl: string): Stage {
+/** As it is deployed by `npm run deploy:local`, but for its name, what it calls and, where that is given, the worker's timeout in seconds. */
+export function testStage(name: string, apiUrl: string, timeout?: number): Stage {
   const { localstack } = config.stages;
   if (!localstack) throw new Error('holdfast.config.ts has no stage "localstack": the suite deploys it under names of its own');
-  const given = { ...localstack, vars: { 'test-api': apiUrl }, worker: { ...localstack.worker, timeout: WORKER_SECONDS } };
+  const given = {
+    ...localstack,
+    vars: { 'test-api': apiUrl },
+    worker: { ...localstack.worker, ...(timeout === undefined ? {} : { timeout }) },
+  };
   return resolveStage({ stages: { [name]: given } }, name, process.env);
 }
 

@@ -40,14 +40,18 @@ export type TestStack = {
 /** SQS takes so many messages as one request. */
 const BATCH = 10;
 
-/** `workflows`: a file of the folder workflows/, without its ending. */
-export async function deploy(endpoint: Reachable, workflows: string): Promise<TestStack> {
+/** `workflows`: a file of the folder workflows/, without its ending. `workerSeconds`: of the worker's timeout; a message whose worker died comes again half a minute after it. */
+export async function deploy(
+  endpoint: Reachable,
+  workflows: string,
+  { workerSeconds }: { workerSeconds?: number } = {},
+): Promise<TestStack> {
   // Its own name, so that suites can share an endpoint.
   const name = `t${randomBytes(5).toString('hex')}`;
   const api = await scriptedApi(endpoint.tests);
   const aws = emulator(endpoint.url);
   const cdk = cdklocal(endpoint.url);
-  const stage = testStage(name, api.url);
+  const stage = testStage(name, api.url, workerSeconds);
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-localstack-'));
   let releases = 0;
   let assembly = '';
