@@ -152,7 +152,7 @@ it('a batch whose worker failed in the middle goes on, and every line has one ke
     const messages = wake
       .take()
       .map(({ run }) => ({ id: entropy.id(), queue: 'wake' as const, body: JSON.stringify({ run }), receiveCount: 1 }));
-    await t.whileTimePasses(worker.handle(messages, { deadline: clock.now() + 60_000, owner: entropy.id(), done: () => {} }));
+    await t.whileTimePasses(worker.handle(messages, { deadline: clock.now() + 30_000, owner: entropy.id(), done: () => {} }));
     const run = (await t.call('GET', `/v1/runs/${body.id}`)).body;
     if (run.status === 'succeeded') {
       expect(run.workflow).toBe(BATCH_WORKFLOW);
