@@ -22,15 +22,16 @@ export function testStage(name: string, apiUrl: string, timeout?: number): Stage
   return resolveStage({ stages: { [name]: given } }, name, process.env);
 }
 
-/** `workflows`: the file whose `workflows` are deployed. `dir` gets the assembly; resolves with its folder. */
-export async function assemble(stage: Stage, workflows: string, dir: string): Promise<string> {
+/** `workflows`: the file whose `workflows` are deployed. `dir` gets the assembly; resolves with its folder and the version that it deploys. */
+export async function assemble(stage: Stage, workflows: string, dir: string): Promise<{ assembly: string; version: string }> {
   const bundles = Object.fromEntries(FUNCTIONS.map((name) => [name, join(dir, 'bundles', name)])) as Record<FunctionName, string>;
   await Promise.all(FUNCTIONS.map((name) => build(withWorkflows(name, bundles[name], workflows))));
   const outdir = join(dir, 'assembly');
+  const version = await deployedVersion(bundles);
   const app = new App({ outdir, context: CONTEXT, analyticsReporting: false, autoSynth: false });
-  new HoldfastStack(app, stage, { bundles, version: await deployedVersion(bundles) });
+  new HoldfastStack(app, stage, { bundles, version });
   app.synth();
-  return outdir;
+  return { assembly: outdir, version };
 }
 
 function withWorkflows(name: FunctionName, dir: string, workflows: string) {

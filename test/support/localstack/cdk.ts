@@ -15,8 +15,8 @@ const LONGEST_MS = 300_000;
 export type Cdk = {
   /** What all stacks of the account share; does nothing where it is there. */
   bootstrap(): Promise<void>;
-  /** `assembly`: a folder that was synthesised. Resolves with the stack's outputs file. */
-  deploy(assembly: string, outputs: string): Promise<void>;
+  /** `assembly`: a folder that was synthesised. */
+  deploy(assembly: string): Promise<void>;
   destroy(assembly: string): Promise<void>;
 };
 
@@ -47,7 +47,7 @@ export function cdklocal(url: string): Cdk {
   };
   return {
     bootstrap: () => run('bootstrap', `aws://${ACCOUNT}/${REGION}`),
-    deploy: (assembly, outputs) => run('deploy', '--app', assembly, '--all', '--require-approval', 'never', '--outputs-file', outputs),
+    deploy: (assembly) => run('deploy', '--app', assembly, '--all', '--require-approval', 'never'),
     destroy: (assembly) => run('destroy', '--app', assembly, '--all', '--force'),
   };
 }

@@ -1,9 +1,10 @@
 /** One deployed stage of the suite: how it is reached, deployed anew, and destroyed. Every file of the suite has one of its own. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DeleteObjectsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { runId } from 'holdfast';
@@ -58,23 +59,30 @@ export async function deploy(
 
   async function release(file: string): Promise<Outputs> {
     const at = join(dir, String(releases++));
-    assembly = await assemble(stage, fileURLToPath(new URL(`workflows/${file}.ts`, import.meta.url)), at);
-    const outputs = join(at, 'outputs.json');
-    await cdk.deploy(assembly, outputs);
-    return (JSON.parse(await readFile(outputs, 'utf8')) as Record<string, Outputs>)[stackName(name)] as Outputs;
+    const made = await assemble(stage, fileURLToPath(new URL(`workflows/${file}.ts`, import.meta.url)), at);
+    assembly = made.assembly;
+    await cdk.deploy(assembly);
+    // LocalStack calls a stack complete a moment before it has its outputs, which is when the CDK asks for them.
+    return until(
+      () => outputsOf(aws, stackName(name)),
+      ({ Version }) => Version === made.version,
+    );
   }
 
   async function destroy(): Promise<{ before: InAccount; after: InAccount }> {
-    const before = await inAccount(aws, name);
-    if (assembly !== '') {
-      await empty(aws, outputs?.PayloadsBucket);
-      await cdk.destroy(assembly);
+    try {
+      const before = await inAccount(aws, name);
+      if (outputs) await empty(aws, outputs.PayloadsBucket);
+      if (assembly !== '') await cdk.destroy(assembly);
+      const after = await inAccount(aws, name);
+      const left = Object.values(after).flat();
+      if (left.length > 0) throw new Error(`stage ${name} was destroyed, and left behind: ${left.join(', ')}`);
+      return { before, after };
+    } finally {
+      aws.destroy();
+      await api.close();
+      await rm(dir, { recursive: true, force: true });
     }
-    const after = await inAccount(aws, name);
-    aws.destroy();
-    await api.close();
-    await rm(dir, { recursive: true, force: true });
-    return { before, after };
   }
   let destroyed: ReturnType<typeof destroy> | undefined;
   const once = () => {
@@ -123,6 +131,11 @@ export async function deploy(
     await once().catch((also: unknown) => console.error(also));
     throw error;
   }
+}
+
+async function outputsOf({ cloudformation }: Emulator, StackName: string): Promise<Outputs> {
+  const { Stacks: [stack] = [] } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
+  return Object.fromEntries((stack?.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue])) as Outputs;
 }
 
 /** What API Gateway's URL is under an endpoint that is not AWS. */
