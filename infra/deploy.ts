@@ -1,6 +1,7 @@
 /** `npm run deploy` and `npm run deploy:local`: one stage, to the account in the environment or to what serves the LocalStack API. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -75,7 +76,9 @@ async function prepare(cloudformation: CloudFormationClient, target: Target, env
     );
   }
   say('preparing it for CDK');
-  await cdk(bootstrapArguments(env), target, env);
+  await mkdir(CDK_HOME, { recursive: true });
+  // Where there is no cdk.json: nothing of the project has to be synthesised for it.
+  await cdk(bootstrapArguments(env), target, env, CDK_HOME);
 }
 
 async function secrets(stage: Stage): Promise<void> {

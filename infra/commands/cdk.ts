@@ -12,9 +12,9 @@ export const CDK_HOME = join(ROOT, '.holdfast', 'cdk');
 /** The folder of a stage's assembly: two stages may be deployed at once. */
 export const outputOf = (stage: string): string => join(ROOT, 'cdk.out', stage);
 
-/** Rejects when it fails: what was wrong is on the terminal then. */
-export async function cdk(args: readonly string[], target: Target, env: Readonly<Record<string, string>>): Promise<void> {
-  const child = spawn(process.execPath, [binary(target), ...args, '--no-notices'], { cwd: ROOT, env, stdio: 'inherit' });
+/** Rejects when it fails: what was wrong is on the terminal then. `cwd`: where it looks for a cdk.json. */
+export async function cdk(args: readonly string[], target: Target, env: Readonly<Record<string, string>>, cwd = ROOT): Promise<void> {
+  const child = spawn(process.execPath, [binary(target), ...args, '--no-notices'], { cwd, env, stdio: 'inherit' });
   // Ctrl-C reaches the child as well: it says what it leaves behind, and we wait for that.
   const ignore = () => {};
   process.on('SIGINT', ignore);

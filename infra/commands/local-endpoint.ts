@@ -25,10 +25,4 @@ export async function checkEndpoint({ endpoint = '' }: Target, fetch: typeof glo
   }
 }
 
-export const bootstrapArguments = (env: Readonly<Record<string, string>>): string[] => [
-  'bootstrap',
-  `aws://${ACCOUNT}/${env.AWS_REGION}`,
-  // Nothing of the project has to be synthesised for it.
-  '--app',
-  'true',
-];
+export const bootstrapArguments = (env: Readonly<Record<string, string>>): string[] => ['bootstrap', `aws://${ACCOUNT}/${env.AWS_REGION}`];
