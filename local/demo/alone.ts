@@ -9,6 +9,7 @@ const HELP = `Usage: npm run demo -- [options]
 The demo API alone, until Ctrl-C: what npm start starts beside everything else.
 
   --demo-port N   its port (HOLDFAST_DEMO_PORT), default 3001
+  --host ADDRESS  where it listens, default 127.0.0.1; 0.0.0.0 for functions that run in containers
   --data DIR      keep its state in DIR; default: in memory
   --no-faults     it behaves
   --help          this
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
   }
   const api = await startDemoApi({
     port: Number(port),
+    ...(values.host ? { host: values.host } : {}),
     ...(values.data ? { data: values.data } : {}),
     faults: values['no-faults'] ? 'off' : 'on',
   });
@@ -48,6 +50,7 @@ function options() {
       options: {
         help: { type: 'boolean', short: 'h' },
         'demo-port': { type: 'string' },
+        host: { type: 'string' },
         data: { type: 'string' },
         'no-faults': { type: 'boolean' },
       },

@@ -34,7 +34,20 @@ const ROUTES: readonly Route[] = [
       return { status, body: { items: publicPart(data), next: next === null ? null : String(next) } };
     },
   },
-  { api: 'crm', method: 'GET', path: /^\/companies\/([^/]+)$/, upstream: (domain) => `/companies/${domain}` },
+  {
+    api: 'crm',
+    method: 'POST',
+    path: /^\/companies$/,
+    upstream: () => '/companies',
+    creates: { collection: 'companies', needs: ['name', 'domain'], keyed: true },
+  },
+  {
+    api: 'crm',
+    method: 'GET',
+    path: /^\/companies\/([^/]+)$/,
+    upstream: (domain) => `/companies?${new URLSearchParams({ domain })}`,
+    shape: ({ status, body }) => only(status, body, 'Not Found'),
+  },
   { api: 'crm', method: 'GET', path: /^\/users\/([^/]+)\/usage$/, upstream: (user) => `/usage/${user}` },
   {
     api: 'crm',
@@ -57,11 +70,7 @@ const ROUTES: readonly Route[] = [
     method: 'GET',
     path: /^\/accounts$/,
     upstream: (_, query) => `/accounts?${new URLSearchParams({ domain: query.get('domain') ?? '' })}`,
-    // One account by its domain: a single thing that is there or not.
-    shape: ({ status, body }) => {
-      const first = Array.isArray(body) ? body[0] : undefined;
-      return first === undefined ? { status: 404, body: { error: 'no such account' } } : { status, body: first };
-    },
+    shape: ({ status, body }) => only(status, body, 'no such account'),
   },
   {
     api: 'billing',
@@ -86,6 +95,12 @@ const ROUTES: readonly Route[] = [
     creates: { collection: 'messages', needs: ['to', 'text', 'reference'], keyed: false },
   },
 ];
+
+/** Found by a field that no other has: a single thing that is there or not. */
+function only(status: number, body: unknown, error: string): Answer {
+  const first = Array.isArray(body) ? body[0] : undefined;
+  return first === undefined ? { status: 404, body: { error } } : { status, body: first };
+}
 
 function pageSize(limit: string | null): number {
   return Math.min(100, Math.max(1, Number.parseInt(limit ?? '', 10) || 25));

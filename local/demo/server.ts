@@ -19,6 +19,8 @@ import { startStore } from './store.ts';
 export type DemoOptions = {
   /** 0: any free one. */
   port: number;
+  /** Where it listens, default 127.0.0.1: for this machine alone. */
+  host?: string;
   /** Folder of its log; without it the state ends with the process. */
   data?: string;
   /** What the faults are derived from. Default `holdfast`. */
@@ -96,6 +98,7 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
       });
     }),
     options.port,
+    options.host,
   ).catch(async (error: unknown) => {
     await store.stop();
     state.close();

@@ -78,6 +78,14 @@ describe('as an API that behaves', () => {
     });
   });
 
+  test('a company that the CRM is told of is known from then on', async () => {
+    const api = await demo({ faults: 'off' });
+    const company = { name: 'Tidepool', domain: 'tidepool.example' };
+    expect(await ask(api, 'POST', '/crm/companies', { json: company })).toMatchObject({ status: 201 });
+    expect(await ask(api, 'GET', '/crm/companies/tidepool.example')).toMatchObject({ status: 200, body: company });
+    expect(await effects(api)).toEqual([]);
+  });
+
   test('a token of another API, and none, are refused', async () => {
     const api = await demo({ faults: 'off' });
     const reply = await ask(api, 'GET', '/crm/companies/acme.example', { token: tokens.billing });
