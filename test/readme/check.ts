@@ -1,13 +1,14 @@
 /**
  * `npm run check:readme`: type-checks every TypeScript block of the README and the docs, then clones the last commit into a temporary
- * folder and runs the README's shell blocks there in order, as written. `--types` or `--shell` does only the one.
+ * folder and runs the README's shell blocks there in order, as written: first those for this machine, then, when what they started has
+ * ended, those marked `localstack`, which install MiniStack from PyPI. `--types` or `--shell` does only the one.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { codeBlocks } from './blocks.ts';
+import { type Block, codeBlocks } from './blocks.ts';
 import { freePorts } from './ports.ts';
 import { answers } from './process.ts';
 import { runBlocks } from './shell.ts';
@@ -49,12 +50,20 @@ async function shell(): Promise<void> {
     const clone = join(folder, 'holdfast');
     execFileSync('git', ['clone', '--quiet', '--no-hardlinks', ROOT, clone], { stdio: ['ignore', 'inherit', 'inherit'] });
     const blocks = codeBlocks(readFileSync(join(clone, 'README.md'), 'utf8')).filter(({ language }) => language === 'sh');
-    const [port, awsPort, demoPort] = await freePorts(3);
+    const [port, awsPort, demoPort, emulatorPort] = await freePorts(4);
     const began = performance.now();
-    await runBlocks(blocks, {
+    const env = { ...newUser(), HOLDFAST_PORT: `${port}`, HOLDFAST_AWS_PORT: `${awsPort}`, HOLDFAST_DEMO_PORT: `${demoPort}` };
+    const onEmulator = (block: Block) => block.flags.includes('localstack');
+    await runBlocks(
+      blocks.filter((block) => !onEmulator(block)),
+      { cwd: clone, env, ready: () => answers(`http://127.0.0.1:${port}/healthz`), say },
+    );
+    const emulator = `http://localhost:${emulatorPort}`;
+    await runBlocks(blocks.filter(onEmulator), {
       cwd: clone,
-      env: { ...newUser(), HOLDFAST_PORT: `${port}`, HOLDFAST_AWS_PORT: `${awsPort}`, HOLDFAST_DEMO_PORT: `${demoPort}` },
-      ready: () => answers(`http://127.0.0.1:${port}/healthz`),
+      // What a user finds at the usual port.
+      env: { ...env, GATEWAY_PORT: `${emulatorPort}`, AWS_ENDPOINT_URL: emulator },
+      ready: ({ code }) => answers(/ministack/.test(code) ? `${emulator}/_localstack/health` : `http://127.0.0.1:${demoPort}/_demo/stats`),
       say,
     });
     say(`\nall ${blocks.length} shell blocks of the README ran as written, ${((performance.now() - began) / 1_000).toFixed(0)} s\n`);

@@ -8,8 +8,8 @@ import { type Running, startShell, stop, untilReady } from './process.ts';
 export type ShellOptions = {
   cwd: string;
   env: Readonly<Record<string, string | undefined>>;
-  /** Resolves to true when what a background block serves is there. */
-  ready: () => Promise<boolean>;
+  /** Resolves to true when what that background block serves is there. */
+  ready: (block: Block) => Promise<boolean>;
   /** Everything that the blocks print, and what is being done. */
   say: (text: string) => void;
   /** Seconds that one block may take. Default 900. */
@@ -32,7 +32,7 @@ export async function runBlocks(blocks: readonly Block[], options: ShellOptions)
       const running = startShell(block.code, { ...options, print: (text) => say(indented(text, '  | ')) });
       if (stays) {
         background.push({ block, running });
-        await untilReady(running, options.ready).catch((error: Error) => {
+        await untilReady(running, () => options.ready(block)).catch((error: Error) => {
           throw failed(block, running, error.message);
         });
       } else await ending(block, running, limit);
