@@ -1,8 +1,9 @@
 /** MiniStack from PyPI, in a virtual environment of the project: an AWS API for machines that have Python and no Docker. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { ROOT } from '../../../infra/bundle.ts';
 import { command } from './command.ts';
@@ -30,6 +31,8 @@ export async function installMinistack(): Promise<void> {
 
 /** It runs each function as a process of the `node` that it finds first: this one. */
 export function startMinistack(port: number): Process {
+  // The code of each function, which it leaves behind. Not in the project: there its CommonJS would be taken for ES modules.
+  const scratch = mkdtempSync(join(tmpdir(), 'holdfast-ministack-'));
   const log = openSync(LOG, 'w');
   const child = spawn(bin('python'), ['-m', 'ministack'], {
     detached: !windows,
@@ -44,6 +47,7 @@ export function startMinistack(port: number): Process {
       MINISTACK_HOST: 'localhost',
       GATEWAY_PORT: String(port),
       LAMBDA_EXECUTOR: 'local',
+      TMPDIR: scratch,
       PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
     },
   });
@@ -63,13 +67,15 @@ export function startMinistack(port: number): Process {
     exited,
     async stop() {
       process.off('exit', onExit);
-      if (exited()) return;
-      const gone = once(child, 'exit');
-      kill('SIGTERM');
-      const patience = setTimeout(() => kill('SIGKILL'), 10_000);
-      await gone;
-      clearTimeout(patience);
-      kill('SIGKILL');
+      if (!exited()) {
+        const gone = once(child, 'exit');
+        kill('SIGTERM');
+        const patience = setTimeout(() => kill('SIGKILL'), 10_000);
+        await gone;
+        clearTimeout(patience);
+        kill('SIGKILL');
+      }
+      await rm(scratch, { recursive: true, force: true });
     },
   };
 }
