@@ -25,7 +25,10 @@ function fault(command: string): string {
     .filter((word) => word !== '' && !word.startsWith('<'));
   let at: Command = createProgram(realOutside());
   const known = new Set(at.options.map(({ long }) => long));
-  for (const word of words) {
+  const takesValue = (word: string | undefined) => at.options.some(({ long, required }) => long === word && required);
+  for (const [place, word] of words.entries()) {
+    // Options of all commands may come first.
+    if (at.parent === null && (word.startsWith('--') || takesValue(words[place - 1]))) continue;
     const next = at.commands.find((sub) => sub.name() === word);
     if (!next) break;
     at = next;
@@ -44,6 +47,7 @@ describe.each(pages)('%s', (page) => {
 });
 
 test('a command or an option that is not there is told', () => {
+  expect(fault('--stage localstack runs --json')).toBe('');
   expect(fault('inspekt run_1')).toBe('there is no command inspekt');
   expect(fault('runs --state failed --stage dev --json')).toBe('has no --state');
   expect(shown('`npx holdfast token list` and\n```sh\nnpx holdfast settle run 7 happened --value \'{"a":1}\' | cat\n```')).toEqual([
