@@ -29,7 +29,12 @@ export default defineConfig({
         ? [
             {
               extends: true as const,
-              test: { ...project('localstack', 300_000).test, globalSetup: 'test/support/localstack/setup.ts', maxConcurrency: 20, maxWorkers: 4 },
+              test: {
+                ...project('localstack', 300_000).test,
+                globalSetup: 'test/support/localstack/setup.ts',
+                maxConcurrency: 20,
+                maxWorkers: 4,
+              },
             },
           ]
         : []),
