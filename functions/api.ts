@@ -9,6 +9,10 @@ import en from 'zod/v4/locales/en.js';
 import { type ApiEvent, createApi } from '../src/api/app.ts';
 import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
+import { s3PayloadRemoval } from '../src/aws/payload-store.ts';
+import { dynamoRunStore } from '../src/aws/run-store.ts';
+import { dynamoTokenStore } from '../src/aws/token-store.ts';
+import { s3Uploads } from '../src/aws/uploads.ts';
 import { registryWith } from '../src/batch/built-in.ts';
 import { batchWorkflow } from '../src/batch/workflow.ts';
 import { workflows } from '../workflows/index.ts';
@@ -16,7 +20,8 @@ import { workflows } from '../workflows/index.ts';
 // zod/mini comes without words: "Invalid input" would not tell a caller what the input must be.
 z.config(en());
 
-const { runs, payloads, wakes, starts, uploads, entropy, tokens, settings } = awsEnvironment(process.env);
+const { clients, runTable, payloads, wakes, starts, clock, entropy, settings } = awsEnvironment(process.env);
+const uploads = s3Uploads(clients.s3, settings.payloadsBucket, { clock, entropy });
 const version = process.env.HOLDFAST_VERSION;
 const logger = new Logger({ serviceName: 'holdfast-api', persistentLogAttributes: { stage: settings.stage } });
 
@@ -31,18 +36,18 @@ export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
   .use(injectLambdaContext(logger))
   .handler(
     createApi({
-      store: runs,
-      payloads,
+      store: dynamoRunStore(runTable),
+      payloads: { ...payloads, ...s3PayloadRemoval(clients.s3, settings.payloadsBucket) },
       wake: wakes,
       starts,
       uploads,
-      registry: registryWith(workflows, (registered) => batchWorkflow({ uploads, starts, registry: registered })),
+      registry: registryWith(workflows, (registered) => batchWorkflow({ uploads: async () => uploads, starts, registry: registered })),
       // A request that waits for a run keeps the process alive by itself, not by the luck of a socket that is still open.
       clock: systemClock({ keepAlive: true }),
       entropy,
       newKey: () => v7(),
       tokenHashes: settings.apiTokenHashes,
-      tokens,
+      tokens: dynamoTokenStore(clients.dynamodb, settings.connectionsTable),
       ...(version ? { version } : {}),
       observe: log,
     }),

@@ -38,7 +38,7 @@ const worker = createWorker({
   clock,
   entropy,
   observe,
-  registry: registryWith(workflows, (registered) => batchWorkflow({ ...environment, registry: registered })),
+  registry: registryWith(workflows, (registered) => batchWorkflow({ uploads, starts: environment.starts, registry: registered })),
   services: { http },
   strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: reason as Error })),
 });
@@ -61,6 +61,11 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
     await deleter.leave();
     return { batchItemFailures: kept.map((message) => ({ itemIdentifier: message.id })) };
   });
+
+async function uploads() {
+  const { s3Uploads } = await import('../src/aws/uploads.ts');
+  return s3Uploads(environment.clients.s3, settings.payloadsBucket, { clock, entropy });
+}
 
 /** What idempotency keys are derived with: generated once per stage, and kept over deployments. */
 async function deploymentKey(): Promise<string> {

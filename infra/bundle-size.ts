@@ -1,6 +1,6 @@
 /** What a bundle weighs, and whose weight it is. For tests and benchmarks; deploys nothing. */
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { type Bundle, bundleOptions, ENTRY, ROOT } from './bundle.ts';
@@ -10,7 +10,10 @@ export type BundleSize = {
   eagerGzip: number;
   /** Gzipped bytes of all files. */
   totalGzip: number;
-  /** Gzipped bytes of our own code among the eager files: the same entry built with every npm package left out. */
+  /**
+   * Gzipped bytes of our own code among the eager files: the same entry built with every npm package left out, less what
+   * workflows/ and connections/, which are the users', have of it by their minified bytes.
+   */
   ownGzip: number;
   /** Minified bytes of our own code, and of each npm package, in the eager files. */
   own: number;
@@ -58,9 +61,12 @@ async function ownGzip({ metafile, dir }: Bundle): Promise<number> {
     write: false,
   });
   const eager = new Set(closure(own.outputs, fileIn(own.outputs, dir, ENTRY)).map((file) => resolve(ROOT, file)));
-  return outputFiles
+  const gzip = outputFiles
     .filter(({ path }) => eager.has(path))
     .reduce((total, { contents }) => total + gzipSync(contents, { level: 9 }).byteLength, 0);
+  const inputs = [...eager].flatMap((file) => Object.entries(own.outputs[relative(ROOT, file)]?.inputs ?? {}));
+  const bytes = (of: typeof inputs) => of.reduce((total, [, { bytesInOutput }]) => total + bytesInOutput, 0);
+  return Math.round(gzip * (1 - bytes(inputs.filter(([input]) => /^(?:workflows|connections)\//.test(input))) / bytes(inputs)));
 }
 
 type Outputs = Bundle['metafile']['outputs'];

@@ -40,7 +40,7 @@ export type StageConfig = {
   payloadDays?: number;
   /** CIDRs that calls may go to although they are not public. Default none. */
   allow?: readonly string[];
-  /** `env-file:<path>` or `secrets-manager:<prefix>`. Default: the latter with `holdfast/<stage>/`. */
+  /** `env-file:<path>`, of a disposable stage, or `secrets-manager:<prefix>/`. Default: the latter with `holdfast/<stage>/`. */
   secrets?: string;
   auth: {
     /** SHA-256 of each API token as 64 hex digits, or the environment variable that holds them (comma separated) at synthesis. */
@@ -136,7 +136,11 @@ export const StageSchema = z
     retentionDays: whole(1, 3_650, 'days').default(30),
     payloadDays: whole(1, 7_300, 'days').optional(),
     allow: z.array(text(/^[\da-f.:]+\/\d{1,3}$/i, 'must be a CIDR such as 10.1.0.0/16')).default([]),
-    secrets: text(/^(env-file:.+|secrets-manager:.+)$/, "must be 'env-file:<path>' or 'secrets-manager:<prefix>'").optional(),
+    // Without the slash, holdfast/prod would open holdfast/production as well; a wildcard would open them all.
+    secrets: text(
+      /^(env-file:.+|secrets-manager:[\w/+=.@-]+\/)$/,
+      "must be 'env-file:<path>' or 'secrets-manager:<prefix>', a prefix of letters, digits and / _ + = . @ - that ends in /",
+    ).optional(),
     auth: z.strictObject({
       tokenHashes: z.union([z.array(TokenHash).min(1, { error: TOKENS }), z.strictObject({ env: z.string().min(1) })], { error: TOKENS }),
     }),
@@ -172,6 +176,9 @@ export const StageSchema = z
     }
     if (value.worker.profile === 'default' && (value.worker.batchSize ?? 0) > MOST_WITHOUT_WINDOW) {
       fault(['worker', 'batchSize'], `is at most ${MOST_WITHOUT_WINDOW} unless worker.profile is 'throughput', which waits to gather more`);
+    }
+    if (value.secrets?.startsWith('env-file:') && !value.disposable) {
+      fault(['secrets'], 'are in a file on a developer’s machine alone: use secrets-manager:<prefix>/ for a stage that is not disposable');
     }
     if (value.payloadDays !== undefined && value.payloadDays <= value.retentionDays) {
       fault(['payloadDays'], `must be more than retentionDays (${value.retentionDays}): a kept run would lose what it has read`);

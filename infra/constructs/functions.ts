@@ -75,7 +75,6 @@ function environment(name: FunctionName, stage: Stage, { queues, tables, payload
     HOLDFAST_CONNECTIONS_TABLE: tables.connections.tableName,
     HOLDFAST_START_QUEUE_URL: queues.start.queueUrl,
     HOLDFAST_WAKE_QUEUE_URL: queues.wake.queueUrl,
-    HOLDFAST_DEAD_LETTER_QUEUE_URL: queues.deadLetters.queueUrl,
     HOLDFAST_PAYLOADS_BUCKET: payloads.bucket.bucketName,
     HOLDFAST_SECRETS: stage.secrets,
     ...(stage.allow.length > 0 ? { HOLDFAST_ALLOW: stage.allow.join(',') } : {}),

@@ -6,6 +6,8 @@ import type { Stage } from '../config.ts';
 
 /** What presigned uploads are put under. */
 const UPLOADS = 'uploads/';
+/** Bodies of dead letters, which lie beside it, are kept until somebody decides. */
+const RUNS = 'runs/';
 const UPLOAD_LIFE = Duration.days(2);
 
 export class Payloads extends Construct {
@@ -21,8 +23,9 @@ export class Payloads extends Construct {
       encryption: BucketEncryption.S3_MANAGED,
       enforceSSL: true,
       lifecycleRules: [
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
         // By age and not by use: so it must be later than the end of any run that may still read the object.
-        { expiration: Duration.days(stage.payloadDays), abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        { id: 'runs', prefix: RUNS, expiration: Duration.days(stage.payloadDays) },
         // A batch that was uploaded is started within minutes or never.
         { id: 'uploads', prefix: UPLOADS, expiration: UPLOAD_LIFE },
       ],

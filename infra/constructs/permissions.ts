@@ -20,7 +20,8 @@ const READ_RUNS = ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'
 const WRITE_RUNS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'];
 /** Dead letters by themselves, the segments and inbox of a run together. */
 const REMOVE_RUNS = ['dynamodb:DeleteItem', 'dynamodb:BatchWriteItem'];
-const TOKENS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Query'];
+/** They are made and revoked by people, with credentials of their own. */
+const TOKENS = ['dynamodb:GetItem'];
 
 export function functionRole(scope: Construct, name: FunctionName, resources: Resources): Role {
   const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
@@ -47,7 +48,6 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
       // A batch is a run that starts others.
       { actions: [...CONSUME, ...SEND], resource: queues.start.queueArn },
       { actions: [...CONSUME, ...SEND], resource: queues.wake.queueArn },
-      { actions: SEND, resource: queues.deadLetters.queueArn },
       { actions: [...READ_RUNS, ...WRITE_RUNS], resource: runs },
       ...readPayloads,
       writePayloads,

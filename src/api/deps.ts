@@ -1,11 +1,11 @@
 /** What the API stands on. */
 import type { StartQueue, Uploads } from '../batch/ports.ts';
-import type { Clock, Entropy, PayloadStore, RunStore, TokenStore, WakeQueue } from '../engine/ports.ts';
+import type { Clock, Entropy, PayloadRemoval, PayloadStore, RunStore, TokenStore, WakeQueue } from '../engine/ports.ts';
 import type { Registry } from '../engine/workflow.ts';
 
 export type ApiDeps = {
   readonly store: RunStore;
-  readonly payloads: PayloadStore;
+  readonly payloads: PayloadStore & PayloadRemoval;
   readonly wake: WakeQueue;
   /** Where the runs of a batch are started. */
   readonly starts: StartQueue;

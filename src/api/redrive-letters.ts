@@ -1,4 +1,5 @@
 /** Dead letters as runs: what is valid by now is started at a pace and then no letter any more; what is not stays, with its reason. */
+import { forgetDeadLetter } from '../engine/dead-letters.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import type { DeadLetter } from '../engine/ports.ts';
 import { parseStartMessage, prepareStart, type Start } from '../engine/start.ts';
@@ -25,7 +26,7 @@ export async function redriveLetters(
       orRefused(letter, refused, async () => {
         const run = await startRun(deps, start, Math.floor((i * 1_000) / perSecond));
         // Only now: a letter that is left meets its run the next time, by the key.
-        await deps.store.removeDeadLetter(letter.id);
+        await forgetDeadLetter(deps, letter);
         redriven.push({ id: letter.id, run: run.id });
       }),
     ),

@@ -1,5 +1,5 @@
 /** Records as the API shows them: times as ISO 8601 texts, large values bounded, links beside them. */
-import { HoldfastError } from '../engine/errors.ts';
+import { type ErrorData, HoldfastError } from '../engine/errors.ts';
 import { resolve } from '../engine/payloads.ts';
 import type { DeadLetter, Payload, PayloadStore, RunRecord, RunSummary } from '../engine/ports.ts';
 import type { DeadLetterItem, Run, RunItem, StartedRun } from './schemas.ts';
@@ -36,6 +36,25 @@ export function summaryView(run: RunSummary, base: string): RunItem {
     ...(run.wakeAt === undefined ? {} : { wakeAt: time(run.wakeAt) }),
     ...(run.reason === undefined ? {} : { reason: run.reason }),
     links: runLinks(run.id, base),
+  };
+}
+
+/** One of many: two hundred of them must fit into an answer, however much each has to tell. */
+export function listedView(run: RunSummary, base: string): RunItem {
+  const view = summaryView(run, base);
+  return run.reason === undefined ? view : { ...view, reason: brief(run.reason) };
+}
+
+const BRIEF_BYTES = 2 * 1024;
+
+/** What is longer is read with the run itself. */
+function brief({ code, name, message, detail }: ErrorData): ErrorData {
+  const small = detail !== undefined && Buffer.byteLength(JSON.stringify(detail)) <= BRIEF_BYTES;
+  return {
+    code,
+    message: message.length <= BRIEF_BYTES ? message : `${message.slice(0, BRIEF_BYTES)}…`,
+    ...(name === undefined ? {} : { name }),
+    ...(small ? { detail } : {}),
   };
 }
 
@@ -92,7 +111,7 @@ export function deadLetterView(letter: DeadLetter): DeadLetterItem {
   return {
     id: letter.id,
     firstSeen: time(letter.firstSeen),
-    reason: letter.reason,
+    reason: brief(letter.reason),
     ...(letter.tenant === undefined ? {} : { tenant: letter.tenant }),
     ...(letter.workflow === undefined ? {} : { workflow: letter.workflow }),
     ...(bytes <= EXCERPT_BYTES ? { body: letter.body } : { body: beginning(letter.body), truncated: true as const }),

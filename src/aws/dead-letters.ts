@@ -1,5 +1,5 @@
 /** Dead letters in the runs' table: kept until somebody decides, listed newest first by the recent index. */
-import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import type { DeadLetterFilter, RunStore } from '../engine/ports.ts';
 import { batchGet } from './batch-get.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -7,7 +7,7 @@ import { deadBuckets, deadLetterKey, type Item, idOf } from './item-keys.ts';
 import { newestFirst } from './newest-first.ts';
 import { text } from './run-item.ts';
 import { held, type RunTable } from './run-table.ts';
-import { deadLetterFromItem, deadLetterItem } from './small-items.ts';
+import { deadLetterFromItem } from './small-items.ts';
 
 /** One page looks at this many letters: more when somebody is already paging back. */
 const MOST_READ = 1_000;
@@ -15,20 +15,12 @@ const MOST_A_QUERY = 100;
 /** Above every place of the index. */
 const LATEST = '999999999999999';
 
-export function deadLetters(runs: RunTable): Pick<RunStore, 'putDeadLetter' | 'listDeadLetters' | 'deadLetters' | 'removeDeadLetter'> {
+export function deadLetters(runs: RunTable): Pick<RunStore, 'listDeadLetters' | 'deadLetters' | 'removeDeadLetter'> {
   const { client, table } = runs;
   const read = async (ids: readonly string[]) =>
     (await batchGet(client, table, [...new Set(ids)].map(deadLetterKey), runs)).map(deadLetterFromItem);
 
   return {
-    async putDeadLetter(letter) {
-      await held(
-        client.send(
-          new PutItemCommand({ TableName: table, Item: deadLetterItem(letter), ConditionExpression: 'attribute_not_exists(pk)' }),
-        ),
-      );
-    },
-
     async listDeadLetters({ limit, after, filter = {} }) {
       const ids: string[] = [];
       let place = after === undefined ? LATEST : decodeCursor(after);

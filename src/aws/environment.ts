@@ -1,19 +1,17 @@
 /** The composition of all ports on AWS, from the environment. Made once, outside the handler: sockets and caches outlive invocations. */
-import type { StartQueue, Uploads } from '../batch/ports.ts';
-import type { Clock, Entropy, PayloadStore, RunStore, SecretSource, TokenStore, WakeQueue } from '../engine/ports.ts';
+import type { StartQueue } from '../batch/ports.ts';
+import type { Clock, Entropy, PayloadStore, SecretSource, WakeQueue, WorkStore } from '../engine/ports.ts';
 import { awsClients, type Clients } from './clients.ts';
 import { systemClock } from './clock.ts';
-import { type DeadLetterQueue, sqsDeadLetterQueue } from './dead-letter-queue.ts';
 import type { Env } from './endpoints.ts';
 import { systemEntropy } from './entropy.ts';
 import { type MessageDeleter, messageDeleter } from './message-deleter.ts';
 import { s3PayloadStore } from './payload-store.ts';
-import { dynamoRunStore } from './run-store.ts';
+import { dynamoWorkStore } from './run-store.ts';
+import type { RunTable } from './run-table.ts';
 import { secretSource } from './secrets.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { sqsStartQueue } from './start-queue.ts';
-import { dynamoTokenStore } from './token-store.ts';
-import { s3Uploads } from './uploads.ts';
 import { sqsWakeQueue } from './wake-queue.ts';
 
 export type Environment = {
@@ -21,13 +19,12 @@ export type Environment = {
   clients: Clients;
   clock: Clock;
   entropy: Entropy;
-  runs: RunStore;
+  /** Where runs are, for those who need more of it than a worker. */
+  runTable: RunTable;
+  runs: WorkStore;
   payloads: PayloadStore;
   wakes: WakeQueue;
   starts: StartQueue;
-  uploads: Uploads;
-  tokens: TokenStore;
-  deadLetters: DeadLetterQueue;
   secrets: SecretSource;
   deleter: MessageDeleter;
 };
@@ -40,18 +37,17 @@ export function awsEnvironment(env: Env): Environment {
   const entropy = systemEntropy();
   // Between two rounds of a request nothing else keeps the process alive.
   const waiting = { clock: systemClock({ keepAlive: true }), entropy };
+  const runTable = { ...waiting, client: clients.dynamodb, table: settings.runsTable, retentionDays: settings.retentionDays };
   return {
     settings,
     clients,
     clock,
     entropy,
-    runs: dynamoRunStore({ ...waiting, client: clients.dynamodb, table: settings.runsTable, retentionDays: settings.retentionDays }),
+    runTable,
+    runs: dynamoWorkStore(runTable),
     payloads: s3PayloadStore(clients.s3, settings.payloadsBucket),
     wakes: sqsWakeQueue(clients.sqs, settings.wakeQueueUrl, waiting),
     starts: sqsStartQueue(clients.sqs, settings.startQueueUrl, waiting),
-    uploads: s3Uploads(clients.s3, settings.payloadsBucket, { clock, entropy }),
-    tokens: dynamoTokenStore(clients.dynamodb, settings.connectionsTable),
-    deadLetters: sqsDeadLetterQueue(clients.sqs, settings.deadLetterQueueUrl, waiting),
     secrets: secretSource(settings.secrets, clients, clock),
     deleter: messageDeleter(clients.sqs, clock),
   };

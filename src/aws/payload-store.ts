@@ -1,7 +1,7 @@
 /** PayloadStore on S3. Keys name their content, so writing one twice changes nothing. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../engine/errors.ts';
-import type { PayloadStore } from '../engine/ports.ts';
+import type { PayloadRemoval, PayloadStore } from '../engine/ports.ts';
 
 export function s3PayloadStore(client: () => Promise<S3Client>, bucket: string): PayloadStore {
   return {
@@ -22,7 +22,11 @@ export function s3PayloadStore(client: () => Promise<S3Client>, bucket: string):
         });
       }
     },
+  };
+}
 
+export function s3PayloadRemoval(client: () => Promise<S3Client>, bucket: string): PayloadRemoval {
+  return {
     async removeAll(prefix) {
       if (!prefix.endsWith('/')) throw new HoldfastError('E_INTERNAL', `payloads are removed by a prefix that ends in "/", not ${prefix}`);
       const [s3, { DeleteObjectsCommand, ListObjectsV2Command }] = await Promise.all([client(), import('@aws-sdk/client-s3')]);

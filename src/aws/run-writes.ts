@@ -9,12 +9,12 @@ import { runKey, segmentKey } from './item-keys.ts';
 import { expireParts } from './run-expiry.ts';
 import { isFinished, n, RUN_ATTRIBUTES, runAttributes, runItem, s } from './run-item.ts';
 import { getItem, getRun, held, type RunTable } from './run-table.ts';
-import { segmentFromItem, segmentItem } from './small-items.ts';
+import { deadLetterItem, segmentFromItem, segmentItem } from './small-items.ts';
 
 /** Many attribute names are reserved words; all of them are named here, and every update mentions all of them. */
 const NAMES: Record<string, string> = Object.fromEntries(RUN_ATTRIBUTES.map((name) => [`#${name}`, name]));
 
-export function runWrites(runs: RunTable): Pick<RunStore, 'create' | 'replace' | 'append' | 'pushDue'> {
+export function runWrites(runs: RunTable): Pick<RunStore, 'create' | 'replace' | 'append' | 'putDeadLetter' | 'pushDue'> {
   const { client, table, retentionDays } = runs;
 
   const outcome = async (record: RunRecord, ok: boolean): Promise<Written> => {
@@ -82,6 +82,14 @@ export function runWrites(runs: RunTable): Pick<RunStore, 'create' | 'replace' |
       if (!item) throw new Error(`segment ${segment.first} of ${id} was refused and is not there: was the run deleted?`);
       const found = segmentFromItem(item);
       return found.nonce === segment.nonce ? { ok: true } : { ok: false, found };
+    },
+
+    async putDeadLetter(letter) {
+      await held(
+        client.send(
+          new PutItemCommand({ TableName: table, Item: deadLetterItem(letter), ConditionExpression: 'attribute_not_exists(pk)' }),
+        ),
+      );
     },
 
     pushDue: (id, from, to) =>

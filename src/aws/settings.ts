@@ -10,7 +10,6 @@ export type Settings = {
   connectionsTable: string;
   startQueueUrl: string;
   wakeQueueUrl: string;
-  deadLetterQueueUrl: string;
   payloadsBucket: string;
   secrets: SecretsLocation;
   /** CIDRs that the address guard lets through although they are not public. */
@@ -75,7 +74,6 @@ export function readSettings(env: Env): Settings {
     connectionsTable: required('HOLDFAST_CONNECTIONS_TABLE', 'the name of the table of connections'),
     startQueueUrl: queue('HOLDFAST_START_QUEUE_URL', 'start queue'),
     wakeQueueUrl: queue('HOLDFAST_WAKE_QUEUE_URL', 'wake queue'),
-    deadLetterQueueUrl: queue('HOLDFAST_DEAD_LETTER_QUEUE_URL', 'dead-letter queue'),
     payloadsBucket: required('HOLDFAST_PAYLOADS_BUCKET', 'the name of the bucket of payloads'),
     secrets: secrets(),
     allow: list('HOLDFAST_ALLOW', /^[\da-f.:]+\/\d{1,3}$/i, 'a CIDR such as 10.1.0.0/16'),

@@ -11,11 +11,9 @@ export const isBuiltIn = (name: string): boolean => name.startsWith(PREFIX);
 export function registryWith(workflows: readonly Workflow[], builtIn: (registered: () => Registry) => Workflow): Registry {
   const taken = workflows.find(({ name }) => isBuiltIn(name));
   if (taken) {
-    throw new HoldfastError(
-      'E_BAD_OPTION',
-      `workflow "${taken.name}": names that begin with "${PREFIX}" are Holdfast's own; give it another one`,
-      { detail: { field: 'name' } },
-    );
+    throw new HoldfastError('E_BAD_OPTION', `workflow "${taken.name}": names that begin with "${PREFIX}" are Holdfast's own`, {
+      detail: { field: 'name' },
+    });
   }
   const all: Registry = registry([...workflows, builtIn(() => all)]);
   return all;

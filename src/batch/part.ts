@@ -13,7 +13,8 @@ const PART_LINES = 5_000;
 const PART_BYTES = 1024 * 1024;
 const SHOWN_ERRORS = 100;
 
-export type BatchPorts = { uploads: Pick<Uploads, 'find' | 'read'>; starts: StartQueue; registry: () => Registry };
+/** `uploads`: loaded when there is a batch, since most workers never see one. */
+export type BatchPorts = { uploads: () => Promise<Pick<Uploads, 'find' | 'read'>>; starts: StartQueue; registry: () => Registry };
 
 /** `tooLong`: the line that begins before `offset` has been refused, and its end is still to come. */
 export type Place = { offset: number; line: number; tooLong: boolean };

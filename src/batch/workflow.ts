@@ -33,7 +33,7 @@ export function batchWorkflow(ports: BatchPorts): Workflow<z.output<typeof Batch
       let at: Place = { offset: 0, line: 1, tooLong: false };
       while (at.offset < file.bytes) {
         const from = at;
-        const read = async (to: number) => ports.uploads.read(tenant, upload, { from: from.offset, to, etag: file.etag });
+        const read = async (to: number) => (await ports.uploads()).read(tenant, upload, { from: from.offset, to, etag: file.etag });
         const { next, ...part } = await step(
           `lines from ${from.line}`,
           // Most workers never see a batch: what goes through one is loaded when it is there.
@@ -52,7 +52,7 @@ export function batchWorkflow(ports: BatchPorts): Workflow<z.output<typeof Batch
 }
 
 async function found({ uploads }: BatchPorts, tenant: string, upload: string) {
-  const file = await uploads.find(tenant, upload);
+  const file = await (await uploads()).find(tenant, upload);
   if (!file) throw new NonRetryableError(`the upload ${upload} is not there: nothing was sent to its URL, or it has expired`);
   if (file.bytes > MAX_UPLOAD_BYTES) {
     throw new NonRetryableError(`the upload ${upload} has ${file.bytes} bytes, more than ${MAX_UPLOAD_BYTES}: split the file`);

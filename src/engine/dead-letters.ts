@@ -4,7 +4,7 @@
  * only makes the sweeper look at that run: a dead letter never fails one.
  */
 import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
-import type { Clock, DeadLetter, PayloadStore, RunStore, WakeMessage } from './ports.ts';
+import type { Clock, DeadLetter, PayloadRemoval, PayloadStore, RunStore, WakeMessage, WorkStore } from './ports.ts';
 import { parseStartMessage, runId, type StartRequest } from './start.ts';
 
 /** Beside a refused message: why, and what it was before it was sent anew. */
@@ -27,7 +27,7 @@ export type DeadMessage = {
 /** `kept`: listed as a dead letter. `nudged`: its run is looked at now. `dropped`: its run has ended or is gone. */
 export type Drained = { outcome: 'kept' | 'nudged' | 'dropped'; run?: string };
 
-export type Draining = { store: RunStore; payloads: PayloadStore; clock: Clock };
+export type Draining = { store: WorkStore; payloads: PayloadStore; clock: Clock };
 
 /** A table's item holds 400 KB; what is longer is stored whole beside it, and its beginning shown. */
 const LONGEST_BODY = 256 * 1024;
@@ -72,11 +72,23 @@ export async function drainDeadLetter(ports: Draining, message: DeadMessage): Pr
 export async function keepDeadLetter({ store, payloads }: Pick<Draining, 'store' | 'payloads'>, letter: DeadLetter): Promise<void> {
   const bodyBytes = Buffer.byteLength(letter.body);
   if (bodyBytes <= LONGEST_BODY) return store.putDeadLetter(letter);
-  const bodyRef = `dead-letters/${letter.id}`;
+  const bodyRef = `${placeOf(letter.id)}body`;
   await payloads.put(bodyRef, Buffer.from(letter.body));
   const reason = { ...letter.reason, detail: { ...letter.reason.detail, bodyRef, bodyBytes } };
   await store.putDeadLetter({ ...letter, body: letter.body.slice(0, SHOWN), reason });
 }
+
+/** Removes a letter, and what was cut off it. False: it was not there. */
+export async function forgetDeadLetter(
+  { store, payloads }: { store: Pick<RunStore, 'removeDeadLetter'>; payloads: PayloadRemoval },
+  { id, reason }: DeadLetter,
+): Promise<boolean> {
+  const removed = await store.removeDeadLetter(id);
+  if (reason.detail?.bodyRef !== undefined) await payloads.removeAll(placeOf(id));
+  return removed;
+}
+
+const placeOf = (id: string): string => `dead-letters/${id}/`;
 
 /** Sets `due` to now. `run` is there when it exists. */
 async function nudge({ store, clock }: Draining, id: string): Promise<Drained> {

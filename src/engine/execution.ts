@@ -280,13 +280,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   /** Looked at whenever something changed: is there anything left to wait for in this invocation? */
   function changed(): void {
     if (closed || lost) return;
-    if (settled) {
-      const outcome = settled;
-      if (!account.effectsInFlight() && pump.idle) over(() => endings.finish(outcome));
-      return;
-    }
-    if (interrupted) {
-      if (!account.effectsInFlight() && pump.idle) putDown(clock.now());
+    if (settled || interrupted) {
+      if (!account.effectsInFlight() && pump.idle) leave(settled);
       return;
     }
     if (grace || !quiescent()) return;
@@ -362,11 +357,13 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     }
   }
 
+  function leave(outcome: Settled | undefined): void {
+    if (outcome) over(() => endings.finish(outcome));
+    else putDown(clock.now());
+  }
+
   function timeIsUp(): void {
-    if (settled) {
-      const outcome = settled;
-      over(() => endings.finish(outcome));
-    } else if (!quiescent()) putDown(clock.now());
+    if (settled || !quiescent()) leave(settled);
     else if (account.waits()) suspend();
     else over(() => endings.fail(toErrorData(stalled(issued.latest()))));
   }

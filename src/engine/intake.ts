@@ -2,7 +2,7 @@
 import { keepDeadLetter, withoutStack } from './dead-letters.ts';
 import type { Message } from './dispatch.ts';
 import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
-import type { Clock, Observer, PayloadStore, RunStore } from './ports.ts';
+import type { Clock, Observer, PayloadStore, WorkStore } from './ports.ts';
 import { isTenant, keyConflict, parseStartMessage, prepareStart, TENANT_FORM } from './start.ts';
 import type { Registry } from './workflow.ts';
 
@@ -22,7 +22,7 @@ export type Intake = {
 };
 
 export function createIntake(ports: {
-  store: RunStore;
+  store: WorkStore;
   payloads: PayloadStore;
   clock: Clock;
   observe: Observer;
@@ -88,7 +88,7 @@ async function parse(received: Received, registry: Registry): Promise<Message> {
     if (!isTenant(received.tenant)) {
       throw new HoldfastError(
         'E_MESSAGE_MALFORMED',
-        `the MessageGroupId ${JSON.stringify(received.tenant)} cannot be a tenant, which has ${TENANT_FORM}: put "tenant" into the message, or send it with another group`,
+        `the MessageGroupId ${JSON.stringify(received.tenant)} cannot be a tenant, which has ${TENANT_FORM}: put "tenant" into the message`,
         { detail: { pointer: '/tenant' } },
       );
     }

@@ -5,7 +5,7 @@
 import { HoldfastError, toErrorData } from './errors.ts';
 import { type Entry, encodeEntries, splitEntries } from './journal.ts';
 import { externalise, externaliseEntries, externaliseResult } from './payloads.ts';
-import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunRecord, RunStore, Stub, Written } from './ports.ts';
+import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunRecord, Stub, WorkStore, Written } from './ports.ts';
 
 /** An item that is updated again stays below this, since every update costs the whole item. */
 export const INLINE_ITEM_BYTES = 4 * 1024;
@@ -33,7 +33,7 @@ export class LostLineage extends Error {
   }
 }
 
-export type LineagePorts = { store: RunStore; payloads: PayloadStore; clock: Clock; entropy: Entropy; observe: Observer };
+export type LineagePorts = { store: WorkStore; payloads: PayloadStore; clock: Clock; entropy: Entropy; observe: Observer };
 
 export type Park = {
   status: 'waiting' | 'paused';

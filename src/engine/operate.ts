@@ -10,14 +10,14 @@ import { type Entry, encodeEntries, splitEntries } from './journal.ts';
 import type { Json } from './json.ts';
 import { fits, INLINE_INPUT_BYTES, INLINE_ITEM_BYTES } from './lineage.ts';
 import { externalise } from './payloads.ts';
-import type { Clock, Entropy, InboxItem, PayloadStore, RunRecord, RunStatus, RunStore, WakeQueue } from './ports.ts';
+import type { Clock, Entropy, InboxItem, PayloadRemoval, PayloadStore, RunRecord, RunStatus, RunStore, WakeQueue } from './ports.ts';
 import { readJournal } from './read-journal.ts';
 import { planRedrive } from './redrive.ts';
 import { addressOf } from './wakes.ts';
 
 export type Operating = {
   store: RunStore;
-  payloads: PayloadStore;
+  payloads: PayloadStore & PayloadRemoval;
   wake: WakeQueue;
   clock: Clock;
   entropy: Entropy;

@@ -35,7 +35,7 @@ export type Operation = {
   attempt(env: AttemptEnv): Promise<Verdict>;
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
   unknown?(env: AttemptEnv): Promise<Verdict>;
-  /** The journal's text of an outcome that a person tells. Default: its JSON. Throws `E_REQUEST_INVALID`. */
+  /** The journal's text of an outcome that a person tells, which was checked where it was told. Default: its JSON. */
   adopt?(given: Json): string;
   /** The error that user code sees, from its data. Default: a HoldfastError. */
   revive?(error: ErrorData, value: string | undefined): Error;

@@ -132,11 +132,18 @@ export type RunStore = {
   purge(id: string, expect: string, tombstone: { nonce: string; now: number }): Promise<boolean>;
 };
 
+/** What moves runs needs no more of it than this; the rest is for people, who look for runs and throw them away. */
+export type WorkStore = Omit<RunStore, 'list' | 'listDeadLetters' | 'deadLetters' | 'removeDeadLetter' | 'purge'>;
+
 export type PayloadStore = {
   /** Idempotent: the key names the content. */
   put(key: string, data: Uint8Array): Promise<void>;
   /** Throws `E_PAYLOAD_MISSING` when it is not there. */
   get(key: string): Promise<Uint8Array>;
+};
+
+/** Nothing that moves runs removes anything: that is for people. */
+export type PayloadRemoval = {
   /** Removes everything whose key begins with `prefix`, which must end in `/`. */
   removeAll(prefix: string): Promise<void>;
 };

@@ -4,7 +4,7 @@
  * a crash in between wakes a run twice, never not at all.
  */
 import { DUE_MARGIN_MS } from './lineage.ts';
-import type { Clock, RunRecord, RunStore, WakeQueue } from './ports.ts';
+import type { Clock, RunRecord, WakeQueue, WorkStore } from './ports.ts';
 import { addressOf } from './wakes.ts';
 
 /** SQS delays a message at most this long: runs that wake within it get their message now. */
@@ -15,7 +15,7 @@ const LONGEST_PUSH_MS = 60 * 60_000;
 const DAILY_MS = 24 * 60 * 60_000;
 const BATCH = 100;
 
-export type Sweeping = { store: RunStore; wakes: WakeQueue; clock: Clock };
+export type Sweeping = { store: WorkStore; wakes: WakeQueue; clock: Clock };
 export type Swept = { looked: number; woken: number; left: boolean };
 type Step = { wake?: { delayMs: number }; due?: number };
 

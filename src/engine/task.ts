@@ -162,25 +162,13 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     const common = { task, attempt: known.attempt, attempts: known.record === undefined ? [] : [known.record], unknowable: true };
     if (known.error !== undefined) return { ...common, error: known.error };
     if (known.given === undefined) return { ...common, ...(known.value === undefined ? {} : { value: known.value }) };
-    try {
-      return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
-    } catch (thrown) {
-      return { ...common, error: toErrorData(thrown, 'E_REQUEST_INVALID') };
-    }
+    return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
   }
 
   /** It is settled that nothing happened. Uses up an attempt, so that what is unknown each time ends. */
   function sendAnew(at = 0): void {
     attempt += 1;
-    desk.append({
-      k: 'unsent',
-      op: task.id,
-      at: clock.now(),
-      label: operation.label,
-      attempt,
-      ...(attempts.length > 0 ? { attempts } : {}),
-    });
-    attempts = [];
+    desk.append({ k: 'unsent', ...about(), attempt, ...since() });
     unknown = undefined;
     next = at;
     journaled = false;
@@ -188,17 +176,19 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     firstSentAt = undefined;
   }
 
-  function becomeUnknown(error: ErrorData): void {
-    desk.append({
-      k: 'unknown',
-      op: task.id,
-      at: clock.now(),
-      label: operation.label,
-      kind: operation.kind,
-      error,
-      ...(attempts.length > 0 ? { attempts } : {}),
-    });
+  function about() {
+    return { op: task.id, at: clock.now(), label: operation.label };
+  }
+
+  /** The attempts since the last entry, which this one takes with it. */
+  function since(): { attempts?: Json[] } {
+    const made = attempts;
     attempts = [];
+    return made.length > 0 ? { attempts: made } : {};
+  }
+
+  function becomeUnknown(error: ErrorData): void {
+    desk.append({ k: 'unknown', ...about(), kind: operation.kind, error, ...since() });
     unknown = error;
     open = false;
     next = 0;
@@ -221,19 +211,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** The last attempt is known to have had no effect, and the next is not before `time`. */
   function putOff(time: number): void {
-    desk.append({
-      k: 'retry',
-      op: task.id,
-      at: clock.now(),
-      label: operation.label,
-      next: time,
-      issuedAt,
-      attempt,
-      throttles,
-      ...(attempts.length > 0 ? { attempts } : {}),
-    });
+    desk.append({ k: 'retry', ...about(), next: time, issuedAt, attempt, throttles, ...since() });
     journaled = true;
-    attempts = [];
     open = false;
   }
 
@@ -258,14 +237,12 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     const needed = operation.effect === 'unsafe' ? !open : firstSentAt === undefined;
     if (needed) {
       sent += 1;
-      const at = clock.now();
-      firstSentAt ??= at;
+      const what = about();
+      firstSentAt ??= what.at;
       open = true;
       desk.append({
         k: 'start',
-        op: task.id,
-        at,
-        label: operation.label,
+        ...what,
         effect: operation.effect,
         n: sent,
         ...(operation.bodyHash === undefined ? {} : { body: operation.bodyHash }),
@@ -280,7 +257,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** Takes the START back: whoever comes next knows that nothing was sent. */
   function unsent(): void {
-    desk.append({ k: 'unsent', op: task.id, at: clock.now(), label: operation.label });
+    desk.append({ k: 'unsent', ...about() });
     open = false;
     firstSentAt = undefined;
   }

@@ -13,7 +13,7 @@ import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { type Lineage, LostLineage, openLineage } from './lineage.ts';
 import { resolve, resolveEntries } from './payloads.ts';
-import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, RunStore, Stub, WakeQueue } from './ports.ts';
+import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, Stub, WakeQueue, WorkStore } from './ports.ts';
 import { readJournal } from './read-journal.ts';
 import { newRecord, parseInput } from './start.ts';
 import type { Strays } from './strays.ts';
@@ -26,7 +26,7 @@ export type { Received };
 export const LEASE_AFTER_DEADLINE_MS = 5_000;
 
 export type WorkerPorts = {
-  store: RunStore;
+  store: WorkStore;
   payloads: PayloadStore;
   wake: WakeQueue;
   clock: Clock;

@@ -12,7 +12,7 @@ import type { Hints } from './hints.ts';
 import { idempotencyKey, type Prepared, prepare } from './prepare.ts';
 import { type AttemptRecord, recordOf } from './record.ts';
 import { scrub } from './redact.ts';
-import { adoptReply, storeReply } from './reply.ts';
+import { storeReply, storeTold, type ToldReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf, withRuntime } from './runtime.ts';
 import { TRACEPARENT_HEADER, traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
@@ -40,7 +40,7 @@ export function callOperation(call: Call): Operation {
     timeout: settings.limits.total,
     attempt: (env) => traced(call, env, (traceparent) => attempt(call, memory, env, traceparent)),
     unknown: (env) => unknown(call, env),
-    adopt: adoptReply,
+    adopt: (given) => storeTold(given as ToldReply, call.as),
     revive: reviveCallError,
   };
 }

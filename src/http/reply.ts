@@ -1,7 +1,6 @@
 /** A reply: as the journal keeps it, and as user code sees it, live and on every replay alike. */
 import { isUtf8 } from 'node:buffer';
-import { HoldfastError } from '../engine/errors.ts';
-import type { Json } from '../engine/json.ts';
+import { encodeJson } from '../engine/json.ts';
 import type { Answer } from './exchange.ts';
 import type { As } from './options.ts';
 
@@ -34,19 +33,24 @@ export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 
   return JSON.stringify(stored);
 }
 
-/**
- * The journal's form of a reply that a person tells: `{ status, headers?, data? }`, where `data` is a text or any other JSON.
- * Throws `E_REQUEST_INVALID`.
- */
-export function adoptReply(given: Json): string {
-  const { status, headers = {}, data } = (given ?? {}) as { status?: Json; headers?: Record<string, string>; data?: Json };
-  if (typeof status !== 'number') {
-    throw new HoldfastError('E_REQUEST_INVALID', 'a settled reply must be { status, headers?, data? }', { detail: { pointer: '/value' } });
-  }
-  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const type = typeof data === 'string' || data === undefined ? {} : { 'content-type': 'application/json' };
-  const text = data === undefined ? {} : { text: typeof data === 'string' ? data : JSON.stringify(data) };
-  const stored: StoredReply = { status, headers: { ...type, ...lower }, ...text };
+/** What a reconciler or a person says that an unknown call was answered with. */
+export type ToldReply = { status: number; headers?: Readonly<Record<string, string>>; data?: unknown };
+
+/** The journal's form of a reply that was not received but told, such that reading it as the call is read gives this `data`. */
+export function storeTold(told: ToldReply, as?: As): string {
+  const { status, headers = {}, data } = told;
+  const given = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const as64 = data instanceof Uint8Array;
+  // A text is one where the call or its type says so; otherwise it is JSON like anything else.
+  const plain = typeof data === 'string' && (as === 'text' || TEXT_TYPE.test(given['content-type'] ?? ''));
+  const type = as64 ? 'application/octet-stream' : plain ? 'text/plain; charset=utf-8' : 'application/json';
+  const text = plain ? data : as64 ? undefined : encodeJson(data, 'the reply that was told');
+  const stored: StoredReply = {
+    status,
+    headers: { ...(data === undefined ? {} : { 'content-type': type }), ...given },
+    ...(as64 ? { base64: Buffer.from(data).toString('base64') } : {}),
+    ...(text === undefined ? {} : { text }),
+  };
   return JSON.stringify(stored);
 }
 

@@ -1,10 +1,10 @@
 /** What is done about an unsafe call of which nobody knows whether it happened: the user's `onUnknown`. */
 import { outsideRun } from '../engine/context.ts';
 import { type ErrorData, HoldfastError } from '../engine/errors.ts';
-import { encodeJson, type Json } from '../engine/json.ts';
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
 import { exponential } from './backoff.ts';
 import type { As, OnUnknown } from './options.ts';
+import { storeTold } from './reply.ts';
 
 /** The call as it was sent, without credentials. */
 export type SentCall = {
@@ -75,7 +75,7 @@ export async function settleUnknown(call: UnknownCall, env: AttemptEnv): Promise
     const sent = await call.sent();
     answer = await within(call.timeout, env, () => outsideRun(() => onUnknown.reconcile(sent)));
     if (answer?.outcome === 'applied') {
-      return { type: 'done', value: storeApplied(answer, call.as), record: { row: 'reconciled: applied' } };
+      return { type: 'done', value: storeTold(answer, call.as), record: { row: 'reconciled: applied' } };
     }
   } catch (thrown) {
     return askAgain(call, env, thrown);
@@ -101,23 +101,6 @@ function askAgain(call: UnknownCall, env: AttemptEnv, thrown: unknown): Verdict 
 
 function later(env: AttemptEnv): number {
   return env.clock.now() + Math.ceil(exponential({ ...env, random: env.entropy.random }));
-}
-
-/** In the journal's form of a reply, such that reading it as the call is read gives this `data`. */
-function storeApplied({ status, data }: Extract<Reconciliation, { outcome: 'applied' }>, as: As | undefined): string {
-  const stored: Record<string, Json> = { status, headers: {} };
-  if (data instanceof Uint8Array) {
-    stored.base64 = Buffer.from(data).toString('base64');
-    stored.headers = { 'content-type': 'application/octet-stream' };
-  } else if (as === 'text' && typeof data === 'string') {
-    stored.text = data;
-    stored.headers = { 'content-type': 'text/plain; charset=utf-8' };
-  } else {
-    const text = encodeJson(data, 'the reply of applied()');
-    stored.headers = { 'content-type': 'application/json' };
-    if (text !== undefined) stored.text = text;
-  }
-  return JSON.stringify(stored);
 }
 
 async function within<T>(ms: number, env: AttemptEnv, fn: () => Promise<T> | T): Promise<T> {

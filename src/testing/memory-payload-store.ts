@@ -1,12 +1,13 @@
 /** Payloads in a map. */
 import { HoldfastError } from '../engine/errors.ts';
-import type { PayloadStore } from '../engine/ports.ts';
+import type { PayloadRemoval, PayloadStore } from '../engine/ports.ts';
 import { type Faults, withFaults } from './faults.ts';
 
-export type MemoryPayloadStore = PayloadStore & {
-  keys(): string[];
-  delete(key: string): void;
-};
+export type MemoryPayloadStore = PayloadStore &
+  PayloadRemoval & {
+    keys(): string[];
+    delete(key: string): void;
+  };
 
 export function memoryPayloadStore(faults: Faults = {}): MemoryPayloadStore {
   const objects = new Map<string, Uint8Array>();

@@ -162,7 +162,6 @@ describe('functions', () => {
       HOLDFAST_CONNECTIONS_TABLE: { Ref: connections },
       HOLDFAST_START_QUEUE_URL: { Ref: queue('start').id },
       HOLDFAST_WAKE_QUEUE_URL: { Ref: queue('wake').id },
-      HOLDFAST_DEAD_LETTER_QUEUE_URL: { Ref: queue('dead-letters').id },
       HOLDFAST_PAYLOADS_BUCKET: { Ref: Object.keys(resources(prod, 'AWS::S3::Bucket'))[0] },
       HOLDFAST_SECRETS: 'secrets-manager:holdfast/prod/',
       HOLDFAST_FUNCTION_TIMEOUT_MS: String(Number(lambda(name).resource.Properties.Timeout) * 1_000),
@@ -293,7 +292,7 @@ describe('permissions', () => {
       'sqs:ReceiveMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'sqs:DeleteMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'sqs:GetQueueAttributes': ['holdfast-prod-start', 'holdfast-prod-wake'],
-      'sqs:SendMessage': ['holdfast-prod-dead-letters', 'holdfast-prod-start', 'holdfast-prod-wake'],
+      'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
       'dynamodb:GetItem': ['holdfast-prod-runs'],
       'dynamodb:Query': ['holdfast-prod-runs'],
@@ -306,16 +305,16 @@ describe('permissions', () => {
     });
   });
 
-  it('lets the API start, show and delete runs, and keep tokens', () => {
+  it('lets the API start, show and delete runs, and look tokens up', () => {
     expect(allowed(prod, 'holdfast-prod-api')).toEqual({
       ...logs('api'),
       'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
       'dynamodb:GetItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
-      'dynamodb:Query': ['holdfast-prod-connections', 'holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
-      'dynamodb:PutItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
+      'dynamodb:Query': ['holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
+      'dynamodb:PutItem': ['holdfast-prod-runs'],
       'dynamodb:UpdateItem': ['holdfast-prod-runs'],
-      'dynamodb:DeleteItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
+      'dynamodb:DeleteItem': ['holdfast-prod-runs'],
       'dynamodb:BatchWriteItem': ['holdfast-prod-runs'],
       's3:GetObject': [`${bucket}/*`],
       's3:PutObject': [`${bucket}/*`],

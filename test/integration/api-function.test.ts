@@ -27,7 +27,6 @@ beforeAll(async () => {
     HOLDFAST_CONNECTIONS_TABLE: 'connections',
     HOLDFAST_START_QUEUE_URL: await aws.createQueue(),
     HOLDFAST_WAKE_QUEUE_URL: await aws.createQueue(),
-    HOLDFAST_DEAD_LETTER_QUEUE_URL: await aws.createQueue(),
     HOLDFAST_PAYLOADS_BUCKET: await aws.createBucket(),
     HOLDFAST_SECRETS: 'secrets-manager:test/',
     HOLDFAST_FUNCTION_TIMEOUT_MS: '29000',

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createApi } from '../../src/api/app.ts';
 import { DeadLetterItem, pageOf, Run, RunItem } from '../../src/api/schemas.ts';
 import { systemClock } from '../../src/aws/clock.ts';
-import { s3PayloadStore } from '../../src/aws/payload-store.ts';
+import { s3PayloadRemoval, s3PayloadStore } from '../../src/aws/payload-store.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
 import { sqsStartQueue } from '../../src/aws/start-queue.ts';
 import { dynamoTokenStore } from '../../src/aws/token-store.ts';
@@ -40,7 +40,7 @@ beforeEach(async () => {
   let keys = 0;
   const api = createApi({
     store,
-    payloads: s3PayloadStore(aws.clients.s3, bucket),
+    payloads: { ...s3PayloadStore(aws.clients.s3, bucket), ...s3PayloadRemoval(aws.clients.s3, bucket) },
     wake: sqsWakeQueue(aws.clients.sqs, queue, waiting),
     registry: registry([onboard, anything]),
     starts: sqsStartQueue(aws.clients.sqs, starts, waiting),

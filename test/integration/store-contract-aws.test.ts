@@ -2,7 +2,7 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { systemClock } from '../../src/aws/clock.ts';
-import { s3PayloadStore } from '../../src/aws/payload-store.ts';
+import { s3PayloadRemoval, s3PayloadStore } from '../../src/aws/payload-store.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
 import { sqsWakeQueue } from '../../src/aws/wake-queue.ts';
 import { seededEntropy } from '../../src/testing/index.ts';
@@ -37,7 +37,10 @@ describe('the run store on DynamoDB', () => {
 });
 
 describe('the payload store on S3', () => {
-  payloadStoreContract(async () => s3PayloadStore(aws.clients.s3, await aws.createBucket()));
+  payloadStoreContract(async () => {
+    const bucket = await aws.createBucket();
+    return { ...s3PayloadStore(aws.clients.s3, bucket), ...s3PayloadRemoval(aws.clients.s3, bucket) };
+  });
 });
 
 describe('the wake queue on SQS', () => {

@@ -3,7 +3,6 @@ import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/aws/clock.ts';
-import { sqsDeadLetterQueue } from '../../src/aws/dead-letter-queue.ts';
 import { runKey } from '../../src/aws/item-keys.ts';
 import { messageDeleter } from '../../src/aws/message-deleter.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
@@ -217,21 +216,6 @@ describe('a queue', () => {
     expect(sent.map(({ Entries }) => Entries.length)).toEqual([2, 2]);
     expect(sent.flatMap(({ Entries }) => Entries.map(({ MessageGroupId }) => MessageGroupId))).toEqual(['acme', 'acme', 'acme', 'acme']);
     expect(await bodies(url, 4)).toEqual(requests.map((request) => JSON.stringify(request)));
-  });
-
-  test('takes what was refused with its reason beside it', async () => {
-    const url = await aws.createQueue();
-    const reason = { code: 'E_INPUT_INVALID', message: 'x'.repeat(5_000), stack: 'at …', detail: { pointer: '/input/a', issues: [] } };
-    await sqsDeadLetterQueue(aws.clients.sqs, url, waiting).refuse([{ messageId: 'm1', body: 'the body', reason, sentAt: NOW }]);
-    const [message] = await aws.receive(url);
-    const attribute = (name: string) => message?.MessageAttributes?.[name]?.StringValue ?? '';
-    expect(message?.Body).toBe('the body');
-    expect(JSON.parse(attribute('HoldfastReason'))).toEqual({
-      code: 'E_INPUT_INVALID',
-      message: 'x'.repeat(1_000),
-      detail: { pointer: '/input/a' },
-    });
-    expect([attribute('HoldfastMessageId'), attribute('HoldfastSentAt')]).toEqual(['m1', String(NOW)]);
   });
 });
 

@@ -1,9 +1,11 @@
 /** The sweeper's and the dead letters' functions, as Lambda calls them, over real sockets. */
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/aws/clock.ts';
-import { sqsDeadLetterQueue } from '../../src/aws/dead-letter-queue.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
+import { DEAD_LETTER_ATTRIBUTES } from '../../src/engine/dead-letters.ts';
+import type { ErrorData } from '../../src/engine/errors.ts';
 import type { RunStore } from '../../src/engine/ports.ts';
 import { seededEntropy } from '../../src/testing/index.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
@@ -29,7 +31,6 @@ beforeAll(async () => {
     HOLDFAST_CONNECTIONS_TABLE: 'connections',
     HOLDFAST_START_QUEUE_URL: await aws.createQueue(),
     HOLDFAST_WAKE_QUEUE_URL: wakeQueue,
-    HOLDFAST_DEAD_LETTER_QUEUE_URL: deadLetterQueue,
     HOLDFAST_PAYLOADS_BUCKET: await aws.createBucket(),
     HOLDFAST_SECRETS: 'env-file:.env.local',
     HOLDFAST_FUNCTION_TIMEOUT_MS: '180000',
@@ -58,6 +59,17 @@ async function received(): Promise<SQSEvent> {
   };
 }
 
+/** A message that somebody sent there with the reason beside it. */
+async function refused(messageId: string, body: string, reason: ErrorData, sentAt: number): Promise<void> {
+  const values = { reason: JSON.stringify(reason), messageId, sentAt: String(sentAt) };
+  const attributes = (Object.keys(values) as Array<keyof typeof values>).map((name) => [
+    DEAD_LETTER_ATTRIBUTES[name],
+    { DataType: 'String', StringValue: values[name] },
+  ]);
+  const message = { QueueUrl: deadLetterQueue, MessageBody: body, MessageAttributes: Object.fromEntries(attributes) as never };
+  await aws.clients.sqs.send(new SendMessageCommand(message));
+}
+
 test('the sweeper wakes what is due and moves it on', async () => {
   const { handler } = await import('../../functions/sweeper.ts');
   const now = clock.now();
@@ -75,15 +87,8 @@ test('dead letters are kept, nudge their runs, or stay when they cannot be drain
   const { handler } = await import('../../functions/dead-letters.ts');
   const now = clock.now();
   await store.create(run('run_stuck', { createdAt: now, due: now + 86_400_000 }));
-  await sqsDeadLetterQueue(aws.clients.sqs, deadLetterQueue, waiting).refuse([
-    {
-      messageId: 'first',
-      body: '{"workflow":"gone"}',
-      reason: { code: 'E_UNKNOWN_WORKFLOW', message: 'no workflow "gone"' },
-      sentAt: now - 5,
-    },
-    { messageId: 'second', body: 'not json', reason: { code: 'E_MESSAGE_MALFORMED', message: 'not JSON' }, sentAt: now },
-  ]);
+  await refused('first', '{"workflow":"gone"}', { code: 'E_UNKNOWN_WORKFLOW', message: 'no workflow "gone"' }, now - 5);
+  await refused('second', 'not json', { code: 'E_MESSAGE_MALFORMED', message: 'not JSON' }, now);
   const event = await received();
   event.Records.push({ ...event.Records[0], messageId: 'wake', body: '{"run":"run_stuck"}', messageAttributes: {} } as SQSRecord);
   expect(await handler(event, context)).toEqual({ batchItemFailures: [] });

@@ -100,7 +100,7 @@ test('a run that is cancelled at any moment ends, and sends nothing twice', asyn
           return before?.(op, id);
         };
         const record = await chaos;
-      const known = ['succeeded', 'failed', 'cancelled'];
+        const known = ['succeeded', 'failed', 'cancelled'];
         expect(known, JSON.stringify(record.reason)).toContain(record.status);
         expect(repeated()).toEqual([]);
         if (record.status === 'failed') expect(rig.error('w').message).toMatch(/failed$/);

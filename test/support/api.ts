@@ -70,7 +70,7 @@ export function testApi(options: Options = {}) {
   const uploads = memoryUploads(clock);
   const tokens = memoryTokenStore(options.tokenFaults);
   const workflows = registryWith(options.workflows ?? [onboard, anything], (registered) =>
-    batchWorkflow({ uploads, starts, registry: registered }),
+    batchWorkflow({ uploads: async () => uploads, starts, registry: registered }),
   );
   const events: ApiEvent[] = [];
   let keys = 0;

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import type { BatchResult } from '../../src/batch/part.ts';
 import { MAX_UPLOAD_BYTES } from '../../src/batch/ports.ts';
-import { BATCH_WORKFLOW, type BatchResult, batchWorkflow } from '../../src/batch/workflow.ts';
+import { BATCH_WORKFLOW, batchWorkflow } from '../../src/batch/workflow.ts';
 import { createWorker } from '../../src/engine/worker.ts';
 import { registry, workflow } from '../../src/engine/workflow.ts';
 import { seededEntropy, virtualClock } from '../../src/testing/index.ts';
@@ -25,7 +26,7 @@ async function read(file: string | Uint8Array) {
     return whole(tenant, upload, range);
   };
   const all = registry([take]);
-  const batch = batchWorkflow({ uploads, starts, registry: () => all });
+  const batch = batchWorkflow({ uploads: async () => uploads, starts, registry: () => all });
   const result = (await batch.run({ upload: UPLOAD, workflow: 'take', batch: 'b' })) as BatchResult;
   return { result, starts, parts, keys: starts.sent.map(({ idempotencyKey }) => idempotencyKey) };
 }
@@ -129,7 +130,7 @@ describe('an upload', () => {
     ['that is too large', { bytes: MAX_UPLOAD_BYTES + 1, etag: 'e' }, /more than 1073741824/],
   ])('%s ends the run', async (_, file, message) => {
     const uploads = { find: async () => file, read: async () => new Uint8Array() };
-    const batch = batchWorkflow({ uploads, starts: memoryStarts(), registry: () => registry([take]) });
+    const batch = batchWorkflow({ uploads: async () => uploads, starts: memoryStarts(), registry: () => registry([take]) });
     await expect(batch.run({ upload: UPLOAD, workflow: 'take', batch: 'b' })).rejects.toThrow(message);
   });
 });

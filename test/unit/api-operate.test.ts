@@ -9,11 +9,11 @@ const ERROR = { code: 'E_CALL_FAILED', name: 'CallError', message: 'POST crm /pe
 /** A run that waits for a verdict over its one call. */
 const UNKNOWN: Entry[] = [
   { k: 'start', op: 'a', at: AT, label: 'POST mailer /messages', effect: 'unsafe', n: 1 },
-  { k: 'unknown', op: 'a', at: AT + 1, label: 'POST mailer /messages', kind: 'call', attempt: 1, error: ERROR } as Entry,
+  { k: 'unknown', op: 'a', at: AT + 1, label: 'POST mailer /messages', kind: 'call', error: ERROR },
 ];
 const FAILED: Entry[] = [
   { k: 'start', op: 'a', at: AT, label: 'POST crm /people', effect: 'unsafe', n: 1 },
-  { k: 'fail', op: 'a', at: AT + 1, label: 'POST crm /people', error: ERROR },
+  { k: 'fail', op: 'a', at: AT + 1, label: 'POST crm /people', error: ERROR, issued: 1, hash: 'h' },
   { k: 'end', at: AT + 2, status: 'failed', outcome: { error: { ...ERROR, detail: { calls: ['a'] } } } },
 ];
 

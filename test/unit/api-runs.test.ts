@@ -184,3 +184,22 @@ describe('the list of dead letters', () => {
     expect(item?.body).toBe(`x${'ü'.repeat(2_047)}`);
   });
 });
+
+describe('lists', () => {
+  it('fit into an answer of Lambda, however much each item has to tell', async () => {
+    const { call, putRun, store } = testApi();
+    const reason = { code: 'E_DIVERGED', message: 'x'.repeat(8_000), detail: { unexpected: 'y'.repeat(30_000) }, stack: 'z'.repeat(2_000) };
+    for (let n = 0; n < 200; n++) {
+      await putRun({ status: 'paused', reason }, `k${n}`);
+      await store.putDeadLetter({ id: `m${n}`, body: 'b'.repeat(200_000), reason, firstSeen: n });
+    }
+    for (const [path, query] of [
+      ['/v1/runs', { limit: '200', status: 'paused' }],
+      ['/v1/dead-letters', { limit: '200' }],
+    ] as const) {
+      const reply = await call('GET', path, { query });
+      expect((reply.body as { items: unknown[] }).items).toHaveLength(200);
+      expect(JSON.stringify(reply.body).length).toBeLessThan(2_000_000);
+    }
+  });
+});

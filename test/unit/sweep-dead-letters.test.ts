@@ -73,9 +73,9 @@ describe('a start that never became a run', () => {
     expect(letter?.body.length).toBeLessThan(20_000);
     expect(letter?.reason).toMatchObject({
       code: 'E_MESSAGE_TOO_LARGE',
-      detail: { bodyRef: 'dead-letters/m1', bodyBytes: Buffer.byteLength(body) },
+      detail: { bodyRef: 'dead-letters/m1/body', bodyBytes: Buffer.byteLength(body) },
     });
-    expect(Buffer.from(await payloads.get('dead-letters/m1')).toString()).toBe(body);
+    expect(Buffer.from(await payloads.get('dead-letters/m1/body')).toString()).toBe(body);
   });
 
   test('is not lost behind an attribute that only looks like ours', async () => {

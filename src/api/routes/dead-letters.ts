@@ -1,4 +1,5 @@
 /** `/v1/dead-letters`: messages that could not become runs, why, and what becomes of them. */
+import { forgetDeadLetter } from '../../engine/dead-letters.ts';
 import type { DeadLetter } from '../../engine/ports.ts';
 import { type Bearer, isVisible, tenantOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -72,7 +73,8 @@ export const deleteDeadLetter = route({
   async handle({ params, bearer }, deps) {
     const id = params.letter ?? '';
     const { letters } = await byIds(deps, bearer, [id]);
-    if (letters.length === 0 || !(await deps.store.removeDeadLetter(id))) throw new Problem('E_UNKNOWN_DEAD_LETTER', unknownLetter(id));
+    const [letter] = letters;
+    if (!letter || !(await forgetDeadLetter(deps, letter))) throw new Problem('E_UNKNOWN_DEAD_LETTER', unknownLetter(id));
     return { status: 204 };
   },
 });

@@ -6,7 +6,7 @@ import { journalPage } from '../journal-view.ts';
 import { JournalQuery, RunsQuery, WaitQuery } from '../requests.ts';
 import { Journal, Run, Runs } from '../schemas.ts';
 import { route } from '../table.ts';
-import { runView, summaryView } from '../views.ts';
+import { listedView, runView } from '../views.ts';
 import { waitForEnd } from '../wait.ts';
 
 export const listRuns = route({
@@ -31,7 +31,7 @@ export const listRuns = route({
       },
       { limit, now: clock.now(), ...(after === undefined ? {} : { after }) },
     );
-    return { status: 200, body: { ...page, items: page.items.map((run) => summaryView(run, request.base)) } };
+    return { status: 200, body: { ...page, items: page.items.map((run) => listedView(run, request.base)) } };
   },
 });
 

@@ -13,7 +13,6 @@ const ENVIRONMENT = {
   HOLDFAST_CONNECTIONS_TABLE: 'connections',
   HOLDFAST_START_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/start',
   HOLDFAST_WAKE_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/wake',
-  HOLDFAST_DEAD_LETTER_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/1/dead-letters',
   HOLDFAST_PAYLOADS_BUCKET: 'payloads',
   HOLDFAST_SECRETS: 'secrets-manager:holdfast/test/',
   HOLDFAST_FUNCTION_TIMEOUT_MS: '180000',

@@ -1,8 +1,8 @@
 /** What every PayloadStore must do. */
 import { expect, test } from 'vitest';
-import type { PayloadStore } from '../../../src/engine/ports.ts';
+import type { PayloadRemoval, PayloadStore } from '../../../src/engine/ports.ts';
 
-export function payloadStoreContract(open: () => Promise<PayloadStore>): void {
+export function payloadStoreContract(open: () => Promise<PayloadStore & PayloadRemoval>): void {
   test('bytes come back as they were put', async () => {
     const store = await open();
     const all = Uint8Array.from({ length: 256 }, (_, index) => index);
