@@ -17,7 +17,7 @@ export async function checkEndpoint({ endpoint = '' }: Target, fetch: typeof glo
         `nothing answers at ${endpoint}${given}. Start something that serves the LocalStack API, for instance:`,
         '  docker compose up --detach --wait     LocalStack, with Docker; or MiniStack, without it:',
         '  python3 -m venv .localstack/venv && .localstack/venv/bin/pip install ministack==1.5.33',
-        '  LAMBDA_EXECUTOR=local .localstack/venv/bin/ministack',
+        '  PATH=$PWD/node_modules/.bin:$PATH BIND_HOST=127.0.0.1 LAMBDA_EXECUTOR=local .localstack/venv/bin/ministack',
         'and run the same command again.',
       ].join('\n'),
       { cause: error },
