@@ -35,6 +35,7 @@ export async function checkProject(root: string, stage: Stage): Promise<void> {
   }
   if (listedWorkflows) {
     faults.push(...unlisted('workflows', workflows, new Set(withPrevious(listedWorkflows))));
+    faults.push(...taken(workflows, listedWorkflows));
     try {
       registry(listedWorkflows);
     } catch (error) {
@@ -152,6 +153,17 @@ function missingVariables(root: string, found: readonly Found<Connection>[], sta
         problem: `stage "${stage.name}" has no such variable: add stages.${stage.name}.vars.${name} to ${CONFIG_FILE}`,
       })),
   );
+}
+
+/** As the functions refuse them when they start. */
+function taken(found: readonly Found<Workflow>[], listed: readonly Workflow[]): Fault[] {
+  return listed
+    .filter(({ name }) => name.startsWith('holdfast-'))
+    .map((workflow) => ({
+      file: found.find(({ items }) => items.includes(workflow))?.file ?? 'workflows/index.ts',
+      field: 'name',
+      problem: `"${workflow.name}" begins with "holdfast-", which built-in workflows do: give it another name`,
+    }));
 }
 
 function withPrevious(workflows: readonly Workflow[]): Workflow[] {

@@ -69,6 +69,13 @@ describe('is refused', () => {
     ]);
   });
 
+  it('a workflow whose name is for built-in ones', async () => {
+    const root = sound({ 'workflows/greet.ts': workflow('greet', 'holdfast-greet') });
+    expect(await faults(root)).toEqual([
+      'workflows/greet.ts: name: "holdfast-greet" begins with "holdfast-", which built-in workflows do: give it another name',
+    ]);
+  });
+
   it('a connection that is registered twice, with the files it is in', async () => {
     const root = sound({
       'connections/other.ts': connection('other', 'crm'),
