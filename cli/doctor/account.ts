@@ -76,7 +76,7 @@ function stackFinding(stack: StackState | undefined, name: string, stage: string
   if (!stack)
     return fail('stack', `${name} is not deployed at ${where}`, `Deploy it: ${deploy}. If it is elsewhere, set AWS_REGION and AWS_PROFILE`);
   const { status } = stack;
-  const said = `${name} is ${status}${stack.reason === undefined ? '' : `: ${stack.reason}`}`;
+  const said = `${name} is ${status}${!stack.reason ? '' : `: ${stack.reason}`}`;
   if (status.endsWith('_IN_PROGRESS')) return warn('stack', said, 'Wait until that has ended');
   if (status === 'UPDATE_ROLLBACK_COMPLETE')
     return warn('stack', said, `The last deployment was taken back: see its events, then ${deploy}`);

@@ -58,9 +58,9 @@ export function alarmList(stage: Stage, { queues, tables, functions, api }: Watc
     {
       name: 'dead-letters',
       essential: true,
-      says: 'Messages went to the dead-letter queue: refused, or given up after 20 receives. See the reasons: npx holdfast dead-letters.',
-      // What arrives, and comes again when nobody takes it: true even when our own code does not run.
-      metric: queues.deadLetters.metricNumberOfMessagesReceived(sum),
+      says: 'Messages that could not become runs were put on record. See the reasons: npx holdfast dead-letters. Mend it, then redrive them.',
+      // By the worker, which refuses them, and by the function that empties the queue: the queue itself sees only the second.
+      metric: ofStage(stage.name, 'DeadLetters'),
       above: 0,
     },
     {
@@ -111,10 +111,11 @@ export function alarmList(stage: Stage, { queues, tables, functions, api }: Watc
       periods: 3,
     },
     {
-      name: 'dead-letters-kept',
+      name: 'dead-letters-received',
       essential: false,
-      says: 'Messages that could not become runs were put on record. See the reasons: npx holdfast dead-letters. Mend it, then redrive them.',
-      metric: ofStage(stage.name, 'DeadLetters'),
+      says: 'The worker gave messages up after 20 receives. See its log for errors, and npx holdfast dead-letters for what became of them.',
+      // What arrives, and comes again when nobody takes it: true even when our own code does not run.
+      metric: queues.deadLetters.metricNumberOfMessagesReceived(sum),
       above: 0,
     },
     ...FUNCTIONS.flatMap((name) => ofFunction(name, functions[name], stage)),

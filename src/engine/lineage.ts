@@ -3,25 +3,14 @@
  * wrote. Whoever finds another's nonce or segment has lost the run and stops. Knows nothing of user code.
  */
 import { HoldfastError, toErrorData } from './errors.ts';
+import { FINAL_ITEM_BYTES, fits, INLINE_INPUT_BYTES, INLINE_ITEM_BYTES } from './item-size.ts';
 import { type Entry, encodeEntries, splitEntries } from './journal.ts';
 import { externalise, externaliseEntries, externaliseResult } from './payloads.ts';
 import type { Clock, EngineEvent, Entropy, Observer, Outcome, PayloadStore, RunRecord, Stub, WorkStore, Written } from './ports.ts';
 
-/** An item that is updated again stays below this, since every update costs the whole item. */
-export const INLINE_ITEM_BYTES = 4 * 1024;
-/** A run's last write may be this large. */
-export const FINAL_ITEM_BYTES = 200 * 1024;
-/** Inputs above this leave the item when it is written to be updated again. */
-export const INLINE_INPUT_BYTES = 2 * 1024;
-/** Names, times and numbers of an item, roughly. */
-const OVERHEAD_BYTES = 500;
 /** The sweeper looks this long after the lease has ended, and after a wake should have come. */
 export const DUE_MARGIN_MS = 60_000;
 const WRITE_TRIES = 4;
-
-/** Whether the item with this journal stays below `limit`. */
-export const fits = (next: RunRecord, journal: Uint8Array, limit: number): boolean =>
-  journal.length + ('text' in next.input ? Buffer.byteLength(next.input.text) : 100) + OVERHEAD_BYTES <= limit;
 
 /** Another worker owns the run now. Internal: user code never sees it. */
 export class LostLineage extends Error {

@@ -2,13 +2,13 @@
  * One issued operation on its way to a result: waits for its time, makes its START durable, attempts, and acts on the verdict.
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
-import { createHash } from 'node:crypto';
 import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { Late } from './history.ts';
 import type { Json } from './json.ts';
-import type { AttemptEnv, Operation, Verdict } from './operation.ts';
+import type { AttemptEnv, Verdict } from './operation.ts';
+import { hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, unknownOutcome } from './outcomes.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
 export const SHORT_WAIT_MS = 2_000;
@@ -288,26 +288,4 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       return { type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
     }
   }
-}
-
-function unknownOutcome(label: string, why: string): ErrorData {
-  return { code: 'E_UNKNOWN_OUTCOME', name: 'UnknownOutcomeError', message: `${label}: ${why}; it is not sent again by itself` };
-}
-
-const INTERRUPTED = 'the worker died after this may have been sent';
-const KEY_EXPIRED = 'it was first sent longer ago than the API keeps its idempotency key';
-
-function noRoom({ label, timeout }: Operation): ErrorData {
-  const message = `${label}: its timeout of ${timeout} ms is longer than an invocation of the worker lasts: lower it, or raise the function's timeout`;
-  return { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } };
-}
-
-/** Enough to see that it is another. */
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 10);
-}
-
-function outcomeOf(verdict: Extract<Verdict, { type: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {
-  if (verdict.type === 'done') return verdict.value === undefined ? {} : { value: verdict.value };
-  return { error: verdict.error, ...(verdict.value === undefined ? {} : { value: verdict.value }) };
 }

@@ -6,7 +6,7 @@ import { requestedCancel } from './cancel.ts';
 import { createCodeless } from './codeless.ts';
 import { dispatch, MAX_DELAY_MS } from './dispatch.ts';
 import type { Ending } from './ending.ts';
-import { type ErrorData, toErrorData } from './errors.ts';
+import { type ErrorData, HoldfastError, toErrorData } from './errors.ts';
 import { execute } from './execution.ts';
 import { createIntake, type Done, type Job, type Received } from './intake.ts';
 import type { Entry } from './journal.ts';
@@ -15,7 +15,8 @@ import { type Lineage, LostLineage, openLineage } from './lineage.ts';
 import { resolve, resolveEntries } from './payloads.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, Stub, WakeQueue, WorkStore } from './ports.ts';
 import { readJournal } from './read-journal.ts';
-import { newRecord, parseInput } from './start.ts';
+import { semaphore } from './semaphore.ts';
+import { ENGINE_VERSION, newRecord, parseInput } from './start.ts';
 import type { Strays } from './strays.ts';
 import { addressOf } from './wakes.ts';
 import type { Registry } from './workflow.ts';
@@ -139,8 +140,8 @@ export function createWorker(ports: WorkerPorts): Worker {
           await ports.wake.wake([{ ...addressOf(found as RunRecord), delayMs: what.delayMs }]);
           return done(job.received);
         case 'crashed': {
-          const { lineage, entries } = await open({ do: 'takeOver', record: what.record }, batch);
-          if (!(await codeless.finishJournaled(lineage, entries))) await codeless.crash(lineage);
+          const { lineage, stored } = await open({ do: 'takeOver', record: what.record }, batch);
+          if (!(await codeless.finishJournaled(lineage, stored))) await codeless.crash(lineage);
           return done(job.received);
         }
         case 'begin':
@@ -172,17 +173,23 @@ export function createWorker(ports: WorkerPorts): Worker {
     what: { do: 'begin' | 'takeOver'; suspect: boolean } & Parameters<typeof open>[0],
     batch: Invocation,
   ): Promise<Ending> {
-    const { lineage, entries, inbox } = await open(what, batch);
+    const { lineage, stored, inbox } = await open(what, batch);
     const { record } = lineage;
     /** What must be in the inbox before this invocation may end. */
     const late: Array<Promise<void>> = [];
     try {
       if (what.suspect) await lineage.claim(true);
-      if (await codeless.finishJournaled(lineage, entries)) return { type: 'finished' };
-      const request = requestedCancel(entries, inbox, record.incarnation);
+      if (await codeless.finishJournaled(lineage, stored)) return { type: 'finished' };
+      const request = requestedCancel(stored, inbox, record.incarnation);
       const putDown = (reason: ErrorData) => (request ? codeless.cancel(lineage, request, reason) : codeless.pause(lineage, reason));
       // Nothing has begun: there is no code to tell.
-      if (request && entries.length === 0) return await codeless.cancel(lineage, request);
+      if (request && stored.length === 0) return await codeless.cancel(lineage, request);
+      if (record.engine > ENGINE_VERSION) {
+        return await putDown({
+          code: 'E_UNKNOWN_VERSION',
+          message: `run ${record.id} began with version ${record.engine} of the engine, and version ${ENGINE_VERSION} is deployed: deploy the newer one again, then resume the run`,
+        });
+      }
       const workflow = ports.registry.find(record.workflow, record.version);
       if (!workflow) {
         return await putDown({
@@ -190,9 +197,12 @@ export function createWorker(ports: WorkerPorts): Worker {
           message: `run ${record.id} began with workflow "${record.workflow}" version ${record.version}, which is not deployed: deploy it again (under "previous"), then resume the run`,
         });
       }
+      const found = await whole(record, stored);
+      if ('gone' in found) return await putDown(found.gone);
+      const { entries } = found;
       let input: unknown;
       try {
-        input = await parseInput(workflow, JSON.parse(await resolve(record.input, ports.payloads)) as Json);
+        input = await parseInput(workflow, JSON.parse(found.input) as Json);
       } catch (error) {
         return await putDown(toErrorData(error, 'E_INPUT_INVALID'));
       }
@@ -224,7 +234,7 @@ export function createWorker(ports: WorkerPorts): Worker {
   async function open(
     what: { do: 'begin'; start: Parameters<typeof newRecord>[0]; inbox: number } | { do: 'takeOver'; record: RunRecord },
     batch: Invocation,
-  ): Promise<{ lineage: Lineage; entries: Entry[]; inbox: InboxItem[] }> {
+  ): Promise<{ lineage: Lineage; stored: Entry[]; inbox: InboxItem[] }> {
     const exists = what.do === 'takeOver';
     const record: RunRecord = exists
       ? what.record
@@ -232,7 +242,6 @@ export function createWorker(ports: WorkerPorts): Worker {
     // Only a raised counter promises that something is there.
     const inbox = record.inbox > 0 ? await store.inbox(record.id) : [];
     const stored = await readJournal(record, store);
-    const entries = await resolveEntries(stored, ports.payloads);
     const lineage = openLineage({
       record,
       exists,
@@ -242,7 +251,18 @@ export function createWorker(ports: WorkerPorts): Worker {
       owner: batch.owner,
       leaseUntil: batch.deadline + LEASE_AFTER_DEADLINE_MS,
     });
-    return { lineage, entries, inbox };
+    return { lineage, stored, inbox };
+  }
+
+  /** Journal and input with every value in place. What is gone stays gone; a store that cannot be read now is tried again. */
+  async function whole(record: RunRecord, stored: readonly Entry[]): Promise<{ entries: Entry[]; input: string } | { gone: ErrorData }> {
+    try {
+      const [entries, input] = await Promise.all([resolveEntries(stored, ports.payloads), resolve(record.input, ports.payloads)]);
+      return { entries, input };
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'E_PAYLOAD_MISSING') return { gone: toErrorData(error) };
+      throw error;
+    }
   }
 
   async function deliverLate(record: RunRecord, item: Omit<InboxItem, 'at'>): Promise<void> {
@@ -262,26 +282,4 @@ function count(job: Job): number {
 /** Whoever has the run has written a due time with it, or it has ended. */
 function ownedOrEnded(found: RunRecord | Stub | undefined): boolean {
   return found !== undefined && !('stub' in found) && (found.due !== undefined || found.endedAt !== undefined);
-}
-
-/** At most `places` at once, first come, first served. */
-export function semaphore(places: number): () => Promise<() => void> {
-  let free = places;
-  const queue: Array<() => void> = [];
-  const release = () => {
-    const next = queue.shift();
-    if (next) next();
-    else free += 1;
-  };
-  return async () => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((turn) => queue.push(turn));
-    let released = false;
-    return () => {
-      if (!released) {
-        released = true;
-        release();
-      }
-    };
-  };
 }

@@ -17,7 +17,7 @@ const FUNCTIONS = ['worker', 'api', 'sweeper', 'dead-letters'];
 const CAUSES = [
   'dead-letters-age',
   'dead-letters-visible',
-  'dead-letters-kept',
+  'dead-letters-received',
   'runs-throttled',
   'connections-throttled',
   ...FUNCTIONS.flatMap((name) => ['errors', 'throttles', 'duration'].map((what) => `${name}-${what}`)),
@@ -46,9 +46,9 @@ describe('alarms', () => {
   it.each<[string, object]>([
     ['start-age', { Namespace: 'AWS/SQS', MetricName: 'ApproximateAgeOfOldestMessage', Statistic: 'Maximum', Threshold: 3_600 }],
     ['wake-age', { Namespace: 'AWS/SQS', MetricName: 'ApproximateAgeOfOldestMessage', Statistic: 'Maximum', Threshold: 3_600 }],
-    ['dead-letters', { Namespace: 'AWS/SQS', MetricName: 'NumberOfMessagesReceived', Statistic: 'Sum', Threshold: 0 }],
+    ['dead-letters-received', { Namespace: 'AWS/SQS', MetricName: 'NumberOfMessagesReceived', Statistic: 'Sum', Threshold: 0 }],
     ['dead-letters-visible', { Namespace: 'AWS/SQS', MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0 }],
-    ['dead-letters-kept', { Namespace: 'Holdfast', MetricName: 'DeadLetters', Dimensions: [{ Name: 'Stage', Value: 'ops' }] }],
+    ['dead-letters', { Namespace: 'Holdfast', MetricName: 'DeadLetters', Dimensions: [{ Name: 'Stage', Value: 'ops' }] }],
     ['runs-failed', { Namespace: 'Holdfast', MetricName: 'RunsFailed', Dimensions: [{ Name: 'Stage', Value: 'ops' }], Threshold: 10 }],
     ['runs-paused', { Namespace: 'Holdfast', MetricName: 'RunsPaused', Dimensions: [{ Name: 'Stage', Value: 'ops' }], Threshold: 0 }],
     ['sweeper', { Namespace: 'AWS/Lambda', MetricName: 'Errors', Statistic: 'Average', TreatMissingData: 'breaching' }],

@@ -4,6 +4,7 @@ import { INLINE_MAX } from '../../src/engine/payloads.ts';
 import { step } from '../../src/engine/step.ts';
 import { sleep } from '../../src/engine/verbs.ts';
 import { noise, result } from '../support/engine/durable.ts';
+import { operatorOf } from '../support/engine/operator.ts';
 import { done, failed, NEVER } from '../support/engine/rig.ts';
 import { rigOf } from '../support/engine/scenario.ts';
 
@@ -95,20 +96,47 @@ describe('a value', () => {
     expect(rig.store.peek(rig.idOf('w'))).toBeUndefined();
   });
 
-  test('that is gone from the store leaves the run as it is, and says so', async () => {
+  test('that is gone from the store pauses the run, which goes on when it is back', async () => {
     const rig = rigOf(async (r) => {
-      await r.call('read', 'safe', { answer: () => done(noise(100_000)) });
+      const read = await r.call('read', 'safe', { answer: () => done(noise(100_000)) });
       await sleep('1m');
+      return (read as string).length;
     });
     await rig.invoke([rig.message('w')]);
-    for (const key of rig.payloads.keys()) rig.payloads.delete(key);
+    const kept = await Promise.all(rig.payloads.keys().map(async (key) => [key, await rig.payloads.get(key)] as const));
+    for (const [key] of kept) rig.payloads.delete(key);
     rig.clock.advance(61_000);
-    const before = rig.record('w');
-    const { kept } = await rig.invoke([rig.wakeMessage(rig.idOf('w'))]);
-    expect(kept).toHaveLength(1);
-    expect(rig.record('w')).toEqual(before);
-    expect(rig.events.find((event) => event.type === 'engine.error')).toMatchObject({ error: { code: 'E_PAYLOAD_MISSING' } });
+    await rig.invoke([rig.wakeMessage(rig.idOf('w'))]);
+    expect(rig.record('w')).toMatchObject({ status: 'paused', reason: { code: 'E_PAYLOAD_MISSING' } });
+    for (const [key, data] of kept) await rig.payloads.put(key, data);
+    await operatorOf(rig).resume();
+    await operatorOf(rig).onward();
+    expect(rig.value('w')).toBe(100_000);
+    expect(rig.sends('read')).toBe(1);
   });
+
+  test.each(['of the journal', 'of the input'])(
+    'that cannot be read now (%s) leaves the run as it is, and its message in the queue',
+    async (what) => {
+      const input = what === 'of the input' ? { text: noise(150_000) } : null;
+      const rig = rigOf(async (r) => {
+        if (!input) await r.call('read', 'safe', { answer: () => done(noise(100_000)) });
+        await r.call('put', 'keyed');
+        await sleep('1m');
+      });
+      await rig.invoke([rig.message('w', input)]);
+      rig.clock.advance(61_000);
+      const before = rig.record('w');
+      rig.faults.before = (op) => {
+        if (op === 'get') throw new Error('503 Slow Down');
+      };
+      const { kept } = await rig.invoke([rig.wakeMessage(rig.idOf('w'))]);
+      expect(kept).toHaveLength(1);
+      expect(rig.record('w')).toEqual(before);
+      delete rig.faults.before;
+      expect(await rig.wakeToEnd('w')).toMatchObject({ status: 'succeeded' });
+    },
+  );
 });
 
 test('an input of any size comes back on every replay', async () => {

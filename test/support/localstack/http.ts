@@ -1,6 +1,6 @@
 /** Holdfast's HTTP API through API Gateway, as an outside client sees it. */
 
-import { semaphore } from '../../../src/engine/worker.ts';
+import { semaphore } from '../../../src/engine/semaphore.ts';
 
 /** `text`: a body as it is; `token: null`: without one. */
 export type Sent = { json?: unknown; text?: string; headers?: Readonly<Record<string, string>>; token?: string | null };

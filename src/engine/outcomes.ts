@@ -1,0 +1,26 @@
+/** What operations end with beside their verdicts: errors of ours, and an outcome as it is delivered. Pure. */
+import { createHash } from 'node:crypto';
+import type { ErrorData } from './errors.ts';
+import type { Operation, Verdict } from './operation.ts';
+
+export function unknownOutcome(label: string, why: string): ErrorData {
+  return { code: 'E_UNKNOWN_OUTCOME', name: 'UnknownOutcomeError', message: `${label}: ${why}; it is not sent again by itself` };
+}
+
+export const INTERRUPTED = 'the worker died after this may have been sent';
+export const KEY_EXPIRED = 'it was first sent longer ago than the API keeps its idempotency key';
+
+export function noRoom({ label, timeout }: Operation): ErrorData {
+  const message = `${label}: its timeout of ${timeout} ms is longer than an invocation of the worker lasts: lower it, or raise the function's timeout`;
+  return { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } };
+}
+
+/** Enough to see that it is another. */
+export function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 10);
+}
+
+export function outcomeOf(verdict: Extract<Verdict, { type: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {
+  if (verdict.type === 'done') return verdict.value === undefined ? {} : { value: verdict.value };
+  return { error: verdict.error, ...(verdict.value === undefined ? {} : { value: verdict.value }) };
+}
