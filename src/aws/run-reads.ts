@@ -25,8 +25,9 @@ export function runReads(runs: RunTable): Pick<RunStore, 'load' | 'segments' | '
     },
 
     async segments({ id, incarnation, createdAt }) {
-      const found = (await withPrefix(id, segmentPrefix(incarnation))).map(segmentFromItem);
-      return found.filter(({ life }) => life === createdAt);
+      const found = await withPrefix(id, segmentPrefix(incarnation));
+      // Those of version 0.1 do not tell their life: they are taken for the run's own.
+      return found.filter(({ life }) => life === undefined || Number(life.N) === createdAt).map(segmentFromItem);
     },
 
     async inbox(id) {

@@ -74,7 +74,7 @@ export function runWrites(runs: RunTable): Pick<RunStore, 'create' | 'replace' |
       const put = new PutItemCommand({
         TableName: table,
         Item: segmentItem(id, segment),
-        ConditionExpression: 'attribute_not_exists(pk) OR life<>:life',
+        ConditionExpression: 'attribute_not_exists(pk) OR (attribute_exists(life) AND life<>:life)',
         ExpressionAttributeValues: { ':life': n(segment.life) },
       });
       if (await held(client.send(put))) return { ok: true };

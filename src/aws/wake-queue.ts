@@ -14,7 +14,7 @@ export function sqsWakeQueue(sqs: SQSClient, queueUrl: string, waiting: Waiting)
       const outgoing = messages.map(({ run, traceparent, tenant, delayMs = 0 }) => {
         const delaySeconds = Math.ceil(delayMs / 1_000);
         if (!(delayMs >= 0 && delaySeconds <= MOST_SECONDS)) {
-          throw new HoldfastError('E_INTERNAL', `a wake of ${run} is delayed by ${delayMs} ms: SQS takes 0 to ${MOST_SECONDS * 1_000}`);
+          throw new HoldfastError('E_INTERNAL', `a wake of ${run} is delayed by ${delayMs} ms`);
         }
         return { body: JSON.stringify({ run, ...(traceparent === undefined ? {} : { traceparent }) }), tenant, delaySeconds };
       });

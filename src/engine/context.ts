@@ -15,6 +15,8 @@ export type RunHandle = {
   readonly id: string;
   readonly tenant: string;
   readonly workflow: string;
+  /** Version of the engine's own behaviour that the run began with. */
+  readonly engine: number;
   /** Deterministic: max(previous, time of the last delivered entry). */
   now(): number;
   /** Deterministic, seeded by the run id. */

@@ -33,7 +33,7 @@ export type Entry =
       attempts?: Json[];
     }
   /** Sent, and nobody knows. */
-  | { k: 'unknown'; op: string; at: number; label: string; kind: string; error: ErrorData; attempts?: Json[] }
+  | { k: 'unknown'; op: string; at: number; label: string; kind?: string; error: ErrorData; attempts?: Json[] }
   /** It is settled that the sending did not happen. */
   | { k: 'unsent'; op: string; at: number; label: string; attempt?: number; attempts?: Json[] }
   | ({ k: 'done'; op: string; at: number; label: string; value?: Payload; attempts?: Json[] } & IssueMark)

@@ -74,7 +74,7 @@ export async function settleCall(ports: Operating, run: RunRecord, seq: number, 
   const asked = entries.findLast((other) => other.k === 'unknown' && other.op === op);
   const late = verdict(settlement, {
     label,
-    kind: asked?.k === 'unknown' ? asked.kind : 'call',
+    kind: kindOf(asked, label),
     attempt: known.attempt,
     incarnation: run.incarnation,
   });
@@ -169,6 +169,12 @@ async function wakeUp({ wake, onWakeFailed }: Operating, run: RunRecord): Promis
   } catch (error) {
     onWakeFailed?.(run.id, error);
   }
+}
+
+/** Journals of version 0.1 do not tell it. */
+function kindOf(asked: Entry | undefined, label: string): string {
+  if (asked?.k === 'unknown' && asked.kind !== undefined) return asked.kind;
+  return label.startsWith('step ') ? 'step' : 'call';
 }
 
 function verdict(settlement: Settlement, call: { label: string; kind: string; attempt: number; incarnation: number }): Late {

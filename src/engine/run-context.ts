@@ -6,6 +6,7 @@ export class RunContext implements RunHandle {
   readonly id: string;
   readonly tenant: string;
   readonly workflow: string;
+  readonly engine: number;
   readonly now: RunHandle['now'];
   readonly random: RunHandle['random'];
   readonly issue: RunHandle['issue'];
@@ -14,6 +15,7 @@ export class RunContext implements RunHandle {
     this.id = record.id;
     this.tenant = record.tenant;
     this.workflow = record.workflow;
+    this.engine = record.engine;
     this.now = verbs.now;
     this.random = verbs.random;
     this.issue = verbs.issue;

@@ -3,10 +3,9 @@ import { createHash } from 'node:crypto';
 import { type ErrorData, HoldfastError } from './errors.ts';
 import { canonicalJson, encodeJson, type Json, pointer } from './json.ts';
 import type { RunRecord } from './ports.ts';
+import { ENGINE_VERSION } from './version.ts';
 import type { Registry, Workflow } from './workflow.ts';
 
-/** The engine's own behaviour; a run keeps the number it began with. */
-export const ENGINE_VERSION = 1;
 /** SQS's own limit was this for most of its life; what is larger belongs into a store, with a reference in the message. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 /** An HTTP-started run that no message reached is looked at by the sweeper after this long. */

@@ -16,8 +16,9 @@ import { resolve, resolveEntries } from './payloads.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, Stub, WakeQueue, WorkStore } from './ports.ts';
 import { readJournal } from './read-journal.ts';
 import { semaphore } from './semaphore.ts';
-import { ENGINE_VERSION, newRecord, parseInput } from './start.ts';
+import { newRecord, parseInput } from './start.ts';
 import type { Strays } from './strays.ts';
+import { ENGINE_VERSION } from './version.ts';
 import { addressOf } from './wakes.ts';
 import type { Registry } from './workflow.ts';
 
@@ -185,17 +186,11 @@ export function createWorker(ports: WorkerPorts): Worker {
       // Nothing has begun: there is no code to tell.
       if (request && stored.length === 0) return await codeless.cancel(lineage, request);
       if (record.engine > ENGINE_VERSION) {
-        return await putDown({
-          code: 'E_UNKNOWN_VERSION',
-          message: `run ${record.id} began with version ${record.engine} of the engine, and version ${ENGINE_VERSION} is deployed: deploy the newer one again, then resume the run`,
-        });
+        return await putDown(notDeployed(record, `version ${record.engine} of the engine`, ''));
       }
       const workflow = ports.registry.find(record.workflow, record.version);
       if (!workflow) {
-        return await putDown({
-          code: 'E_UNKNOWN_VERSION',
-          message: `run ${record.id} began with workflow "${record.workflow}" version ${record.version}, which is not deployed: deploy it again (under "previous"), then resume the run`,
-        });
+        return await putDown(notDeployed(record, `workflow "${record.workflow}" version ${record.version}`, ' (under "previous")'));
       }
       const found = await whole(record, stored);
       if ('gone' in found) return await putDown(found.gone);
@@ -277,6 +272,11 @@ export function createWorker(ports: WorkerPorts): Worker {
 
 function count(job: Job): number {
   return Math.max(...job.received.map((received) => received.receiveCount));
+}
+
+function notDeployed({ id }: RunRecord, what: string, how: string): ErrorData {
+  const message = `run ${id} began with ${what}, which is not deployed: deploy it again${how}, then resume the run`;
+  return { code: 'E_UNKNOWN_VERSION', message };
 }
 
 /** Whoever has the run has written a due time with it, or it has ended. */

@@ -102,7 +102,7 @@ async function send(core: Core, method: string, path: string, options: BodyOptio
 
 async function issue(call: Call, signal?: AbortSignal): Promise<string> {
   const here = currentRun();
-  const operation = callOperation(call);
+  const operation = callOperation(call, here?.run.engine);
   if (here) return (await here.run.issue(operation)) as string;
   return (await callPlainly(operation, { runtime: plainRuntime(), ...(signal === undefined ? {} : { signal }) })) as string;
 }

@@ -2,6 +2,7 @@
 import { type ErrorData, HoldfastError } from '../engine/errors.ts';
 import type { Json } from '../engine/json.ts';
 import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
+import { ENGINE_VERSION } from '../engine/version.ts';
 import { exponential, nextAttempt } from './backoff.ts';
 import { type Call, fingerprint } from './call.ts';
 import { classify, type Decision } from './classify.ts';
@@ -20,14 +21,15 @@ import { settleUnknown } from './unknown.ts';
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 type Memory = { fresh: boolean };
 
-export function callOperation(call: Call): Operation {
+/** `engine`: version of the engine's behaviour that its run began with. Default: the present one. */
+export function callOperation(call: Call, engine: number = ENGINE_VERSION): Operation {
   const { core, effect, settings } = call;
   const memory: Memory = { fresh: false };
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
   const [path, ...query] = call.path.split('?');
   // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
   const asked = query.length === 0 ? '' : ` ?${fingerprint(query.join('?'))}`;
-  const place = `${call.method} ${core.id} ${path}${asked}${scope}`;
+  const place = `${call.method} ${core.id} ${engine === 1 ? call.path : `${path}${asked}`}${scope}`;
   return {
     kind: 'call',
     identity: call.bodyHash === undefined ? place : `${place} ${call.bodyHash}`,

@@ -1,11 +1,12 @@
 /** What the stores and queues do when the services answer in part, late, twice or not at all. */
-import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/aws/clock.ts';
 import { runKey } from '../../src/aws/item-keys.ts';
 import { messageDeleter } from '../../src/aws/message-deleter.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
+import { segmentItem } from '../../src/aws/small-items.ts';
 import { sqsStartQueue } from '../../src/aws/start-queue.ts';
 import { sqsWakeQueue } from '../../src/aws/wake-queue.ts';
 import { seededEntropy, virtualClock } from '../../src/testing/index.ts';
@@ -36,7 +37,12 @@ async function openStore() {
     const { Items = [] } = await aws.clients.dynamodb.send(query);
     return Object.fromEntries(Items.map((stored) => [stored.sk?.S?.slice(0, 2), stored.expiresAt?.N && Number(stored.expiresAt.N)]));
   };
-  return { table, store, item, expiries };
+  /** A segment as version 0.1 has put it. */
+  const old = async (id: string, first: number) => {
+    const { life: _life, ...Item } = segmentItem(id, { incarnation: 0, life: 0, first, count: 1, nonce: 'old', data: new Uint8Array([1]) });
+    await aws.clients.dynamodb.send(new PutItemCommand({ TableName: table, Item }));
+  };
+  return { table, store, item, expiries, old };
 }
 
 /** The fault for the first `times` requests of an operation. */
@@ -131,6 +137,19 @@ describe('a table', () => {
     await store.replace(run('run_1', { nonce: 'b', spilled: true, inbox: 1, status: 'succeeded', endedAt: NOW }), 'a');
     const parts = NOW / 1_000 + 30 * day;
     expect(await expiries('run_1')).toEqual({ RU: parts + 7 * day, 'J#': parts, 'S#': parts });
+  });
+
+  test('reads segments of version 0.1, which do not tell their life', async () => {
+    const { store, old } = await openStore();
+    await store.create(run('run_1', { spilled: true }));
+    await old('run_1', 0);
+    expect(await store.segments(run('run_1'))).toMatchObject([{ first: 0, nonce: 'old' }]);
+    expect(
+      await store.append('run_1', { incarnation: 0, life: NOW, first: 0, count: 1, nonce: 'new', data: new Uint8Array([2]) }),
+    ).toMatchObject({
+      ok: false,
+      found: { nonce: 'old' },
+    });
   });
 
   test('lets a stub go, and not the run that takes its place', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { currentRun } from '../../src/engine/context.ts';
 import { sleep } from '../../src/engine/verbs.ts';
 import { workflow } from '../../src/engine/workflow.ts';
 import { createRig, HOUR, type Rig } from '../support/engine/rig.ts';
+import { rigOf } from '../support/engine/scenario.ts';
 
 type Program = (rig: Rig) => Promise<unknown>;
 
@@ -265,5 +267,29 @@ describe('code that takes the same way', () => {
     await rig.resume('w');
     await rig.wakeToEnd('w');
     expect(rig.record('w').status).toBe('succeeded');
+  });
+});
+
+describe('the version of the engine', () => {
+  test('that a run began with is told to those who make operations, however new the code is', async () => {
+    const seen: number[] = [];
+    const rig = rigOf(async () => {
+      seen.push(currentRun()?.run.engine ?? 0);
+      await sleep('1h');
+    });
+    await rig.invoke([rig.message('w')]);
+    const begun = rig.record('w');
+    expect(seen).toEqual([begun.engine]);
+    await rig.store.replace({ ...begun, engine: 1, nonce: 'older' }, begun.nonce);
+    await rig.wakeToEnd('w');
+    expect(seen).toEqual([begun.engine, 1]);
+  });
+
+  test('that is newer than the code pauses the run until the newer is back', async () => {
+    const rig = rigOf(async () => sleep('1h'));
+    await rig.invoke([rig.message('w')]);
+    const begun = rig.record('w');
+    await rig.store.replace({ ...begun, engine: begun.engine + 1, nonce: 'newer' }, begun.nonce);
+    expect(await rig.wakeToEnd('w')).toMatchObject({ status: 'paused', reason: { code: 'E_UNKNOWN_VERSION' } });
   });
 });

@@ -21,3 +21,8 @@ test('an id tells of the query whether it is another, and nothing of what it hol
   expect(new Set(ids).size).toBe(3);
   expect(ids.join()).not.toMatch(/example|s3cret|api_key/);
 });
+
+test('runs that an older engine began keep the ids that their journals have', () => {
+  const core = makeCore({ name: 'crm', baseUrl: 'https://api.crm.example' });
+  expect(callOperation(buildCall(core, 'GET', '/users?page=2', {}), 1).identity).toBe('GET crm /users?page=2');
+});
