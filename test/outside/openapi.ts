@@ -1,7 +1,8 @@
 /**
  * `npm run check:openapi`: the HTTP API as a client sees it that knows nothing but its document. Starts `npm start`, lets
  * Schemathesis make requests of /openapi.json, valid ones and others, and holds every answer against it: first of the document as
- * it is, then with the names of what is really there in it. Needs Python 3 with venv, and PyPI the first time.
+ * it is, then with the names of what is really there in it. Needs Python 3 with venv (PYTHON names one), and PyPI the first time.
+ * Python 3.12 or newer: under some of 3.11 the tool stops by a fault of the interpreter (CPython issue 106905).
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +53,7 @@ async function type(command: string): Promise<string> {
 async function install(): Promise<void> {
   if (!existsSync(join(ROOT, ST))) {
     mkdirSync(join(ROOT, FOLDER), { recursive: true });
-    await type(`python3 -m venv ${VENV}`);
+    await type(`${process.env.PYTHON || 'python3'} -m venv ${VENV}`);
     await type(`${VENV}/bin/pip install --quiet --disable-pip-version-check ${SCHEMATHESIS}`);
   }
   await type(`${ST} --version`);
