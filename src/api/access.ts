@@ -6,12 +6,17 @@ import { RUN_ID } from './parts.ts';
 import { Problem } from './problem.ts';
 import { findRun } from './wait.ts';
 
-/** Throws `E_UNKNOWN_RUN`; what has not the form of an id is not asked for. */
+/** Throws `E_UNKNOWN_RUN`. */
 export async function knownRun(deps: Pick<ApiDeps, 'store'>, bearer: Bearer, id: string): Promise<RunRecord> {
+  return existing(await knownOrDeleted(deps, bearer, id));
+}
+
+/** Also a tombstone. Throws `E_UNKNOWN_RUN`; what has not the form of an id is not asked for. */
+export async function knownOrDeleted(deps: Pick<ApiDeps, 'store'>, bearer: Bearer, id: string): Promise<RunRecord> {
   if (!RUN_ID.test(id)) throw unknownRun(`${JSON.stringify(id.slice(0, 64))} is not the id of a run: that is run_ and 32 hex digits`);
   const run = await findRun(deps, id);
   if (!run || !isVisible(bearer, run)) throw unknownRun(`there is no run ${id}: it never was, or its time to be kept is over`);
-  return existing(run);
+  return run;
 }
 
 /** Throws `E_UNKNOWN_RUN` for a tombstone. */

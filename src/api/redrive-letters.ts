@@ -1,5 +1,5 @@
 /** Dead letters as runs: what is valid by now is started at a pace and then no letter any more; what is not stays, with its reason. */
-import { forgetDeadLetter } from '../engine/dead-letters.ts';
+import { bodyOf, forgetDeadLetter } from '../engine/dead-letters.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import type { DeadLetter } from '../engine/ports.ts';
 import { parseStartMessage, prepareStart, type Start } from '../engine/start.ts';
@@ -36,9 +36,7 @@ export async function redriveLetters(
 
 /** What it would be as a message today. The key of one that named none is what its message had: the letter's id. */
 async function prepare({ registry, payloads }: ApiDeps, letter: DeadLetter): Promise<Start> {
-  const ref = letter.reason.detail?.bodyRef;
-  const body = typeof ref === 'string' ? new TextDecoder().decode(await payloads.get(ref)) : letter.body;
-  const request = parseStartMessage(body);
+  const request = parseStartMessage(await bodyOf(letter, payloads));
   const tenant = request.tenant ?? letter.tenant;
   return prepareStart(registry, { ...request, ...(tenant === undefined ? {} : { tenant }) }, letter.id);
 }

@@ -1,8 +1,9 @@
 /** One part of an uploaded file: read from a place as far as it goes at once, its lines held against the limits, its runs started. */
+import { NonRetryableError } from '../engine/errors.ts';
 import type { StartRequest } from '../engine/start.ts';
 import type { Registry } from '../engine/workflow.ts';
 import { splitLines } from './lines.ts';
-import type { StartQueue, Uploads } from './ports.ts';
+import { MAX_UPLOAD_BYTES, type StartQueue, type Uploads } from './ports.ts';
 import { type BatchAbout, type LineError, readLine } from './starts.ts';
 
 /** `lines`: those that hold something. `errors`: of the first lines that were refused, a hundred at most. */
@@ -56,4 +57,14 @@ export async function startPart(
   await starts.start(requests);
   part.accepted = requests.length;
   return part;
+}
+
+/** Throws `NonRetryableError` for one that is not there, or too large. */
+export async function findUpload({ uploads }: BatchPorts, tenant: string, upload: string) {
+  const file = await (await uploads()).find(tenant, upload);
+  if (!file) throw new NonRetryableError(`the upload ${upload} is not there: nothing was sent to its URL, or it has expired`);
+  if (file.bytes > MAX_UPLOAD_BYTES) {
+    throw new NonRetryableError(`the upload ${upload} has ${file.bytes} bytes, more than ${MAX_UPLOAD_BYTES}: split the file`);
+  }
+  return file;
 }

@@ -4,11 +4,9 @@
  */
 import * as z from 'zod/mini';
 import { currentRun } from '../engine/context.ts';
-import { NonRetryableError } from '../engine/errors.ts';
 import { step } from '../engine/step.ts';
 import { type Workflow, workflow } from '../engine/workflow.ts';
 import type { BatchPorts, BatchResult, Place } from './part.ts';
-import { MAX_UPLOAD_BYTES } from './ports.ts';
 import type { BatchAbout } from './starts.ts';
 
 export const BATCH_WORKFLOW = 'holdfast-batch';
@@ -27,7 +25,10 @@ export function batchWorkflow(ports: BatchPorts): Workflow<z.output<typeof Batch
     input: BatchInput,
     async run({ upload, workflow: name, batch }) {
       const tenant = currentRun()?.run.tenant ?? 'default';
-      const file = await step('look for the upload', () => found(ports, tenant, upload), { safe: true, timeout: STEP_TIMEOUT });
+      const file = await step('look for the upload', async () => (await import('./part.ts')).findUpload(ports, tenant, upload), {
+        safe: true,
+        timeout: STEP_TIMEOUT,
+      });
       const about: BatchAbout = { batch, workflow: name, tenant };
       const total: BatchResult = { lines: 0, accepted: 0, refused: 0, errors: [] };
       let at: Place = { offset: 0, line: 1, tooLong: false };
@@ -49,13 +50,4 @@ export function batchWorkflow(ports: BatchPorts): Workflow<z.output<typeof Batch
       return total;
     },
   });
-}
-
-async function found({ uploads }: BatchPorts, tenant: string, upload: string) {
-  const file = await (await uploads()).find(tenant, upload);
-  if (!file) throw new NonRetryableError(`the upload ${upload} is not there: nothing was sent to its URL, or it has expired`);
-  if (file.bytes > MAX_UPLOAD_BYTES) {
-    throw new NonRetryableError(`the upload ${upload} has ${file.bytes} bytes, more than ${MAX_UPLOAD_BYTES}: split the file`);
-  }
-  return file;
 }

@@ -46,7 +46,7 @@ export function currentRun(): { run: RunHandle; scope: Scope } | undefined {
   if ((globalThis as Record<symbol, unknown>)[WORKER]) {
     throw new HoldfastError(
       'E_ABSENT_CONTEXT',
-      'A durable operation was called in a worker but outside its run: probably from a timer, an event listener or a module that was loaded before the run began. Call it from the workflow function or from code that it awaits.',
+      'A durable operation was called in a worker but outside its run: probably from a timer or a listener. Call it from the workflow function or from code that it awaits.',
     );
   }
   return undefined;

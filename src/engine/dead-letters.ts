@@ -78,6 +78,14 @@ export async function keepDeadLetter({ store, payloads }: Pick<Draining, 'store'
   await store.putDeadLetter({ ...letter, body: letter.body.slice(0, SHOWN), reason });
 }
 
+/** The message as it was sent. Where the rest of one that was cut lies follows from its id: what its reason says may be anybody's. */
+export async function bodyOf({ id, body, reason }: DeadLetter, payloads: Pick<PayloadStore, 'get'>): Promise<string> {
+  const ref = reason.detail?.bodyRef;
+  // Version 0.1 put it under the letter's name itself.
+  const own = [`${placeOf(id)}body`, placeOf(id).slice(0, -1)].find((place) => place === ref);
+  return own === undefined ? body : new TextDecoder().decode(await payloads.get(own));
+}
+
 /** Removes a letter, and what was cut off it. False: it was not there. */
 export async function forgetDeadLetter(
   { store, payloads }: { store: Pick<RunStore, 'removeDeadLetter'>; payloads: PayloadRemoval },

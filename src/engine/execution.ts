@@ -76,7 +76,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   const began = clock.now();
   const history = readHistory(options.entries, options.inbox);
   const request = requestedCancel(options.entries, options.inbox, record.incarnation);
-  const cancellation = createCancellation(request, history.cancelled.size > 0);
+  const cancellation = createCancellation(
+    request,
+    options.entries.some(({ k }) => k === 'cancel'),
+  );
   const origins = createOrigins();
   const delivered = new Set(history.deliveries.map((entry) => entry.op));
   const account = createAccounting();
@@ -272,6 +275,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     grace?.cancel();
     for (const timer of timers) timer.cancel();
     timers.clear();
+    // Received, and not to be delivered any more: whoever goes on is told by the inbox.
+    rescue.salvage(Number.POSITIVE_INFINITY, pump.undelivered);
     abort.abort(CLOSED);
     issued.notify();
     decide(ending);

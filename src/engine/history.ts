@@ -68,9 +68,11 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   };
   const settled = new Map<string, { value?: string; attempts: Json[] }>();
   const cancelled = new Map<string, ErrorData>();
-  let again: ReadonlySet<string> = new Set();
+  const again = new Set<string>();
   /** From which incarnation on an operation's sendings are counted anew. */
   const anew = new Map<string, number>();
+  /** From which incarnation on a person is listened to. */
+  const askedAnew = new Map<string, number>();
   for (const entry of entries) {
     if (isDelivered(entry)) {
       deliveries.push(entry);
@@ -82,8 +84,13 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
       continue;
     }
     if (entry.k === 'redrive') {
-      again = new Set(entry.again);
-      for (const op of entry.again) if (startAnew(of(op))) anew.set(op, entry.incarnation);
+      // A request to cancel was for the incarnation before.
+      cancelled.clear();
+      for (const op of entry.again) {
+        again.add(op);
+        askedAnew.set(op, entry.incarnation);
+        if (startAnew(of(op), entry.at)) anew.set(op, entry.incarnation);
+      }
       continue;
     }
     if (entry.k === 'settled') {
@@ -93,6 +100,8 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     }
     const known = of(entry.op);
     known.label = entry.label;
+    // Begun again: from here on it may not be left out.
+    again.delete(entry.op);
     switch (entry.k) {
       case 'start':
         known.sent = entry.n;
@@ -124,21 +133,28 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     }
   }
   const late = new Map<string, Late>();
+  const received = new Map<string, number>();
   for (const item of inbox) {
     if (item.kind !== LATE_RESULT && item.kind !== VERDICT) continue;
     const data = item.data as unknown as Omit<Late, 'incarnation'> & { op: string; incarnation?: number };
+    const from = item.kind === VERDICT ? askedAnew : anew;
     // What was said of a sending before a redrive must not settle one after it that has the same number.
-    if ((data.incarnation ?? 0) >= (anew.get(data.op) ?? 0)) late.set(data.op, { incarnation: 0, ...data });
+    if ((data.incarnation ?? 0) < (from.get(data.op) ?? 0)) continue;
+    // What a worker received is known; a person may be mistaken.
+    const known = received.get(data.op);
+    if (item.kind === VERDICT && known !== undefined && known >= data.attempt) continue;
+    if (item.kind === LATE_RESULT) received.set(data.op, data.attempt);
+    late.set(data.op, { incarnation: 0, ...data });
   }
   return { deliveries, progress, late, settled, cancelled, again };
 }
 
 /** What failed finally has a new budget. False: it is unknown, and stays so. */
-function startAnew(known: Progress): boolean {
+function startAnew(known: Progress, at: number): boolean {
   known.open = false;
   known.throttles = 0;
   delete known.next;
-  delete known.issuedAt;
+  known.issuedAt = at;
   if (known.unknown) return false;
   known.attempt = 1;
   return true;

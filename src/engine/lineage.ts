@@ -2,7 +2,7 @@
  * The durable side of one run in one worker: claim, flush, park, finish, each conditional on what this worker last read or
  * wrote. Whoever finds another's nonce or segment has lost the run and stops. Knows nothing of user code.
  */
-import { HoldfastError, toErrorData } from './errors.ts';
+import { toErrorData } from './errors.ts';
 import { FINAL_ITEM_BYTES, fits, INLINE_INPUT_BYTES, INLINE_ITEM_BYTES } from './item-size.ts';
 import { type Entry, encodeEntries, splitEntries } from './journal.ts';
 import { externalise, externaliseEntries, externaliseResult } from './payloads.ts';
@@ -245,7 +245,6 @@ export function openLineage(options: {
           return 'parked';
         }
         await flush(entries);
-        if (!record.spilled) throw new HoldfastError('E_INTERNAL', 'a journal that does not fit was not spilled');
         entries.length = 0;
       }
       if (entries.length > 0 || last?.k !== 'park') {

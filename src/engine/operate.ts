@@ -128,11 +128,15 @@ export async function redriveRun(ports: Operating, run: RunRecord, { from }: { f
 }
 
 /** Removes a finished run with its journal and payloads; its key stays bound. Repeating it is harmless. Throws `E_NOT_APPLICABLE`. */
-export async function deleteRun({ store, payloads, clock, entropy }: Operating, run: RunRecord): Promise<void> {
+export async function deleteRun(ports: Operating, run: RunRecord): Promise<void> {
+  const { store, payloads, clock, entropy } = ports;
   if (!FINAL.has(run.status)) throw notApplicable(run, 'only a run that has ended is deleted: cancel it first');
   if (!(await store.purge(run.id, run.nonce, { nonce: entropy.id(), now: clock.now() }))) {
     const found = (await store.load([run.id])).get(run.id);
-    throw notApplicable(found && !('stub' in found) ? found : run, 'somebody else has changed it meanwhile');
+    const there = found && !('stub' in found) ? found : run;
+    // Ours, whose answer was lost, or another's who wanted the same: it may have been interrupted.
+    if (there.deletedAt !== undefined && run.deletedAt === undefined) return deleteRun(ports, there);
+    throw notApplicable(there, 'somebody else has changed it meanwhile');
   }
   await payloads.removeAll(`runs/${run.id}/`);
 }
@@ -159,7 +163,9 @@ async function deliver(ports: Operating, run: RunRecord, item: Omit<InboxItem, '
   if (FINAL.has(run.status)) throw notApplicable(run, ended);
   const now = ports.clock.now();
   const there = await ports.store.deliver(run.id, { ...item, at: now }, now);
-  if ('stub' in there || FINAL.has(there.status)) throw notApplicable('stub' in there ? run : there, ended);
+  // One that was redriven meanwhile is another: nobody will read it.
+  if ('stub' in there || FINAL.has(there.status) || there.incarnation !== run.incarnation)
+    throw notApplicable('stub' in there ? run : there, ended);
   await wakeUp(ports, run);
 }
 

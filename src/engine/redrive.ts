@@ -40,7 +40,10 @@ export function planRedrive(journal: readonly Entry[], outcome: RunRecord['outco
   const kept: Entry[] = [];
   const later: Named[] = [];
   for (const entry of journal.slice(cut)) {
+    // What an earlier redrive let go, and nobody has begun again, is still let go.
+    if (entry.k === 'redrive') for (const op of entry.again) again.add(op);
     if (!('op' in entry)) continue;
+    again.delete(entry.op);
     if (!effects.has(entry.op)) {
       // A read is made again.
       if (entry.k === 'fail' && begun.has(entry.op)) again.add(entry.op);

@@ -46,7 +46,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let attempts: Json[] = [];
 
   const cancelled = desk.history.cancelled.get(task.id);
-  if (cancelled) return finish(failedWith(cancelled));
+  if (cancelled) return finish(failedWith(asCancelled(cancelled)));
   if (known?.body !== undefined && known.body !== operation.bodyHash) {
     desk.diverged(`${operation.label}: its body is not the one that was sent before`);
     return;
@@ -74,7 +74,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     // Effects in flight are finished first; of all others it is known how far they came.
     if (desk.cancellation.pending() && !open && !unknown) {
       become('held');
-      return finish(failedWith(await desk.cancellation.hold(task)));
+      return finish(failedWith(asCancelled(await desk.cancellation.hold(task))));
     }
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
@@ -120,6 +120,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         quickRetries += 1;
         next = verdict.at;
         journaled = false;
+        // Known to have had no effect, or to be made again then: whoever goes on must find it so, however this ends.
+        if (operation.effect === 'unsafe' || (effectful && desk.closed())) putOff(next);
         if (desk.cancellation.pending()) open = false;
         break;
       case 'resend':
@@ -155,6 +157,12 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   function failedWith(error: ErrorData): Completion {
     return { task, error, attempt, attempts, unknowable: false };
+  }
+
+  /** What is made again under its key, or as it is, may have happened before: whoever cleans up must know. */
+  function asCancelled(error: ErrorData): ErrorData {
+    const maybe = firstSentAt !== undefined && (operation.effect === 'keyed' || operation.effect === 'idempotent');
+    return maybe ? { ...error, detail: { ...error.detail, mayHaveHappened: true } } : error;
   }
 
   /** What a later worker is told of an unknown sending: by the worker that received it, or by a person. */

@@ -141,8 +141,11 @@ export function createWorker(ports: WorkerPorts): Worker {
           await ports.wake.wake([{ ...addressOf(found as RunRecord), delayMs: what.delayMs }]);
           return done(job.received);
         case 'crashed': {
-          const { lineage, stored } = await open({ do: 'takeOver', record: what.record }, batch);
-          if (!(await codeless.finishJournaled(lineage, stored))) await codeless.crash(lineage);
+          const { lineage, stored, inbox } = await open({ do: 'takeOver', record: what.record }, batch);
+          const request = requestedCancel(stored, inbox, what.record.incarnation);
+          if (await codeless.finishJournaled(lineage, stored)) return done(job.received);
+          if (request) await codeless.cancel(lineage, request);
+          else await codeless.crash(lineage);
           return done(job.received);
         }
         case 'begin':

@@ -151,7 +151,7 @@ describe('redriving dead letters', () => {
     });
     const { redrive, payloads, left } = await withLetters([
       cut,
-      { ...cut, id: 'b', reason: { ...cut.reason, detail: { bodyRef: 'dead-letters/b' } } },
+      { ...cut, id: 'b', reason: { ...cut.reason, detail: { bodyRef: 'dead-letters/b/body' } } },
     ]);
     await payloads.put('dead-letters/a', Buffer.from(body));
     const { redriven, refused } = await redrive({ ids: ['a', 'b'] });

@@ -100,7 +100,6 @@ describe('operating on a run', () => {
       ['GET', '/journal'],
       ['POST', '/cancel'],
       ['POST', '/redrive'],
-      ['DELETE', ''],
     ] as const) {
       const reply = await call(method, `/v1/runs/${run.id}${path}`);
       expect(reply).toMatchObject({

@@ -2,7 +2,7 @@
 import { HoldfastError } from '../../engine/errors.ts';
 import { type About, cancelRun, deleteRun, redriveRun, resumeRun, type Settlement, settleCall } from '../../engine/operate.ts';
 import type { RunRecord } from '../../engine/ports.ts';
-import { knownRun } from '../access.ts';
+import { knownOrDeleted, knownRun } from '../access.ts';
 import type { Bearer } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { Problem } from '../problem.ts';
@@ -113,7 +113,8 @@ export const remove = route({
   answers: { 204: { description: 'It is gone.' } },
   problems: PROBLEMS,
   async handle({ params, bearer }, deps) {
-    const run = await knownRun(deps, bearer, params.run ?? '');
+    // A tombstone too: what an interrupted deletion has left is removed by repeating it.
+    const run = await knownOrDeleted(deps, bearer, params.run ?? '');
     await applied(run, () => deleteRun(deps, run));
     return { status: 204, run: run.id };
   },
