@@ -16,7 +16,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 export const LOCAL = 'local';
 /** The token whose hash these stages are configured with. */
 const DEV_TOKEN = 'local-dev';
-const OPEN_STAGES: readonly string[] = [LOCAL, 'localstack'];
+const LOCALSTACK = 'localstack';
+const OPEN_STAGES: readonly string[] = [LOCAL, LOCALSTACK];
 
 /** Throws a usage error that names the option or variable. */
 export function readSettings(options: GlobalOptions, env: Env): Settings {
@@ -40,6 +41,14 @@ export function readSettings(options: GlobalOptions, env: Env): Settings {
 }
 
 const localUrl = (env: Env): string => `http://127.0.0.1:${env.HOLDFAST_PORT || 3000}`;
+
+/** Where `npm run deploy:local` deploys to, unless the environment says. */
+const LOCALSTACK_URL = 'http://localhost:4566';
+
+/** The environment as the stage means it: nothing of the stage localstack is ever looked for in a real account. */
+export function environmentOf(stage: string, env: Env): Env {
+  return stage === LOCALSTACK && !env.AWS_ENDPOINT_URL ? { ...env, AWS_ENDPOINT_URL: LOCALSTACK_URL } : env;
+}
 
 /** Where the embedded cloud's AWS API is, unless the environment says. */
 export const localAwsUrl = (env: Env): string => env.AWS_ENDPOINT_URL || `http://127.0.0.1:${env.HOLDFAST_AWS_PORT || 4566}`;

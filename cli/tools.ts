@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { type Api, apiClient } from './api.ts';
 import type { Outside } from './outside.ts';
-import { type GlobalOptions, readSettings, type Settings } from './settings.ts';
+import { environmentOf, type GlobalOptions, readSettings, type Settings } from './settings.ts';
 
 export type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 export type Paint = (style: Style, text: string) => string;
@@ -22,8 +22,14 @@ export type Tools = {
   readonly paintNote: Paint;
 };
 
-export function toolsOf(program: Command, outside: Outside): Tools {
-  const settings = () => readSettings(program.opts<GlobalOptions>(), outside.env);
+export function toolsOf(program: Command, given: Outside): Tools {
+  const settings = () => readSettings(program.opts<GlobalOptions>(), given.env);
+  const outside: Outside = {
+    ...given,
+    get env() {
+      return environmentOf(settings().stage, given.env);
+    },
+  };
   return {
     outside,
     settings,
@@ -37,8 +43,8 @@ export function toolsOf(program: Command, outside: Outside): Tools {
       outside.stdout.write(`${settings().json ? JSON.stringify(data) : text()}\n`);
     },
     note: (text) => void outside.stderr.write(`${text}\n`),
-    paint: painter(outside.stdout, outside.env),
-    paintNote: painter(outside.stderr, outside.env),
+    paint: painter(given.stdout, given.env),
+    paintNote: painter(given.stderr, given.env),
   };
 }
 

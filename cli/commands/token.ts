@@ -55,6 +55,9 @@ export const addToken: AddCommand = (program, tools) => {
 };
 
 async function createToken(tools: Tools, { name, scopes, tenant, expires }: CreateOptions): Promise<void> {
+  if (tenant !== undefined && !/^[\w.:@-]{1,64}$/.test(tenant)) {
+    throw usage(`"${tenant}" cannot be a tenant`, '--tenant is 1–64 characters of letters, digits and _ . : @ -');
+  }
   const token = `hf_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
   const createdAt = tools.outside.now();
   const kept = {

@@ -2,7 +2,6 @@
  * What people do to a run from outside: cancel, resume, settle an unknown call, redrive, delete. Each is one durable step
  * (an inbox item, or one conditional write of the run) followed by a wake; what then happens is the worker's.
  */
-import { createHash } from 'node:crypto';
 import { CANCEL } from './cancel.ts';
 import { HoldfastError } from './errors.ts';
 import { type Late, readHistory, VERDICT } from './history.ts';
@@ -54,7 +53,7 @@ export async function cancelRun(ports: Operating, run: RunRecord, about: About):
 /** Lets a paused run try again. Throws `E_NOT_APPLICABLE`. */
 export async function resumeRun(ports: Operating, run: RunRecord, about: About): Promise<void> {
   if (run.status !== 'paused') throw notApplicable(run, 'only a paused run is resumed');
-  await deliver(ports, run, { key: `resume:${ports.entropy.id()}`, kind: 'resume', data: about as Json }, 'it has ended meanwhile');
+  await deliver(ports, run, { key: `resume:${run.nonce}`, kind: 'resume', data: about as Json }, 'it has ended meanwhile');
 }
 
 /** `seq`: of any journal entry of the call. Of several verdicts before the run has read one, the last counts. Throws `E_NOT_APPLICABLE`, `E_REQUEST_INVALID` with `detail.pointer`. */
@@ -67,7 +66,7 @@ export async function settleCall(ports: Operating, run: RunRecord, seq: number, 
   }
   const { op, label } = entry;
   const known = readHistory(entries, []).progress.get(op);
-  const over = entries.some((other) => (other.k === 'done' || other.k === 'fail') && other.op === op);
+  const over = entries.some((other) => (other.k === 'done' || other.k === 'fail' || other.k === 'settled') && other.op === op);
   if (over || !known?.unknown) {
     throw notApplicable(run, `${label} is ${over ? 'over' : 'not unknown'}: only a call whose outcome nobody knows is settled`);
   }
@@ -95,7 +94,7 @@ export async function redriveRun(ports: Operating, run: RunRecord, { from }: { f
   if (run.deletedAt !== undefined) throw notApplicable(run, 'it was deleted');
   if (run.status !== 'failed') throw notApplicable(run, 'only a failed run is redriven');
   const plan = planRedrive(await readJournal(run, store), run.outcome, from);
-  const incarnation = run.incarnation + 1;
+  const incarnation = await nextIncarnation(store, run);
   const entries: Entry[] = [...plan.entries, { k: 'redrive', at: clock.now(), incarnation, cut: plan.cut, again: plan.again, ...about }];
   const { outcome: _outcome, endedAt: _endedAt, inboxSeen: _seen, idleWakes: _idle, journal: _journal, ...rest } = run;
   const next: RunRecord = {
@@ -113,7 +112,7 @@ export async function redriveRun(ports: Operating, run: RunRecord, { from }: { f
   const whole: RunRecord = fits(next, journal, INLINE_ITEM_BYTES)
     ? { ...next, journal, journalLength: entries.length }
     : { ...next, spilled: true };
-  if (whole.spilled) await putSegments(store, whole, entries, `${run.nonce}:${plan.cut}`);
+  if (whole.spilled) await putSegments(ports, whole, entries);
   for (let tried = 0; ; tried++) {
     const inbox = tried === 0 ? run.inbox : ((await store.load([run.id])).get(run.id)?.inbox ?? run.inbox);
     const written = await store.replace({ ...whole, inbox }, run.nonce);
@@ -141,20 +140,26 @@ export async function deleteRun(ports: Operating, run: RunRecord): Promise<void>
   await payloads.removeAll(`runs/${run.id}/`);
 }
 
-/** The run before its journal would be half a run: the segments first. What an interrupted redrive left is used again. */
-async function putSegments(store: RunStore, run: RunRecord, entries: readonly Entry[], what: string): Promise<void> {
+/** After what a redrive that died half-way has left behind: its segments are no run's. */
+async function nextIncarnation(store: RunStore, run: RunRecord): Promise<number> {
+  let incarnation = run.incarnation + 1;
+  while ((await store.segments({ ...run, incarnation })).length > 0) incarnation += 1;
+  return incarnation;
+}
+
+/** The run before its journal would be half a run: the segments first. */
+async function putSegments({ store, entropy }: Operating, run: RunRecord, entries: readonly Entry[]): Promise<void> {
   let first = 0;
   for (const part of splitEntries(entries)) {
-    const nonce = createHash('sha256').update(`${what}:${first}:${part.length}`).digest('base64url').slice(0, 22);
     const put = await store.append(run.id, {
       incarnation: run.incarnation,
       life: run.createdAt,
       first,
       count: part.length,
-      nonce,
+      nonce: entropy.id(),
       data: encodeEntries(part),
     });
-    if (!put.ok && put.found.nonce !== nonce) throw notApplicable(run, 'somebody else is redriving it from another place');
+    if (!put.ok) throw notApplicable(run, 'somebody else is redriving it');
     first += part.length;
   }
 }

@@ -5,6 +5,10 @@ import type { RunRecord, RunStore } from './ports.ts';
 export async function readJournal(run: RunRecord, store: Pick<RunStore, 'segments'>): Promise<Entry[]> {
   const inline = run.journal ? decodeEntries(run.journal) : [];
   if (!run.spilled) return inline;
-  const segments = await store.segments(run);
-  return [...inline, ...segments.flatMap((segment) => decodeEntries(segment.data))];
+  const entries = [...inline];
+  for (const { first, data } of await store.segments(run)) {
+    // What does not follow was left by a redrive that lost against this one.
+    if (first === entries.length) for (const entry of decodeEntries(data)) entries.push(entry);
+  }
+  return entries;
 }
