@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   E_PORT_TAKEN: 'A port is in use. The message names the flag that changes it.',
   E_REQUEST_INVALID: 'The request could not be built from the options given.',
   E_SCHEMA: "A reply does not satisfy the call's schema.",
+  E_SEALED: 'An encrypted value cannot be opened: the deployment key is another one than it was encrypted with.',
   E_SECRET_MISSING: 'A secret is not there. Create it and resume the run.',
   E_STALLED: 'The workflow waits for something that is not a durable operation and that never came.',
   E_STEP_FAILED: 'A step failed finally.',

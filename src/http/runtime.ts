@@ -8,6 +8,7 @@ import { HoldfastError } from '../engine/errors.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
+import { seal, unseal } from './seal.ts';
 import type { CallTracer } from './trace.ts';
 import { type Transport, type TransportOptions, transport } from './transport.ts';
 
@@ -19,6 +20,10 @@ export type HttpRuntime = {
   readonly entropy: Entropy;
   /** base64url(HMAC-SHA256(deployment key, material)). */
   sign(material: string): Promise<string>;
+  /** `text` encrypted for that purpose: seal.ts. */
+  seal(purpose: string, text: string): Promise<string>;
+  /** Throws `E_SEALED`. */
+  unseal(purpose: string, sealed: string): Promise<string>;
   /** Makes spans of attempts. */
   readonly tracer?: CallTracer | undefined;
   /** The run whose trace calls made without a run belong to: those of a reconciler. */
@@ -36,22 +41,26 @@ export type HttpRuntimeOptions = TransportOptions & {
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
   const deploymentKey = options.deploymentKey ?? (() => options.secrets.get(DEPLOYMENT_KEY));
   let key: Promise<KeyObject> | undefined;
+  function theKey(): Promise<KeyObject> {
+    key ??= deploymentKey().then((text) => createSecretKey(text, 'utf8'));
+    // A failure is not remembered: the next call asks again.
+    key.catch(() => {
+      key = undefined;
+    });
+    return key;
+  }
   return {
     transport: transport(options),
     secrets: options.secrets,
     clock: options.clock,
     entropy: options.entropy ?? plainEntropy,
     tracer: options.tracer,
-    async sign(material) {
-      key ??= deploymentKey().then((text) => createSecretKey(text, 'utf8'));
-      // A failure is not remembered: the next call asks again.
-      key.catch(() => {
-        key = undefined;
-      });
-      return createHmac('sha256', await key)
+    sign: async (material) =>
+      createHmac('sha256', await theKey())
         .update(material)
-        .digest('base64url');
-    },
+        .digest('base64url'),
+    seal: async (purpose, text) => seal(await theKey(), purpose, text),
+    unseal: async (purpose, sealed) => unseal(await theKey(), purpose, sealed),
   };
 }
 
