@@ -7,10 +7,11 @@ import type { WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
 import { failure, PreparedTooLate, unknownOutcome, unprepared } from './failures.ts';
 import type { Hints } from './hints.ts';
+import { keepBody } from './keep.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { type AttemptRecord, recordOf } from './record.ts';
 import { scrub } from './redact.ts';
-import { storeReply } from './reply.ts';
+import { type Fetched, type StoredReply, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 
@@ -34,7 +35,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   for (;;) {
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
-    const event = await send(call, http, prepared, env, { fresh, left: left(), traceparent });
+    let event: WireEvent = await send(call, http, prepared, env, { fresh, left: left(), traceparent });
     // A stale socket is nobody's failure: once, on another, free of charge.
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
@@ -43,7 +44,10 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       continue;
     }
     if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable });
+    const fetched = await bodyToJudge(call, event, env);
+    if (fetched === 'gone')
+      event = { ...event, phase: 'ambiguous', why: 'broken', message: 'the stored body could not be read', answering: true };
+    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable, ...(fetched === 'gone' ? {} : { fetched }) });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
@@ -56,6 +60,15 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     }
     return conclude(call, decision, event, hints, env, memory, resent);
   }
+}
+
+/** A body that went elsewhere, or a handle on it, where the connection has something to say about replies. */
+async function bodyToJudge(call: Call, event: WireEvent, env: AttemptEnv): Promise<Fetched | 'gone'> {
+  const { successWhen, inFlightWhen } = call.core.judge;
+  if (event.phase !== 'answered' || (successWhen === undefined && inFlightWhen === undefined)) return {};
+  if (event.stored === undefined && call.as !== 'file') return {};
+  const { lookAt } = await import('./fetched.ts');
+  return lookAt(JSON.parse(storeReply(event)) as StoredReply, call, env).catch(() => 'gone');
 }
 
 /** What takes longer is given up: it must not be sent afterwards. */
@@ -91,6 +104,7 @@ function send(
     body: call.body,
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
+    sink: keepBody(env, http, prepared.secrets),
     fresh: now.fresh,
     signal: env.signal,
   });

@@ -39,7 +39,9 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
   const label = options.label === undefined ? `${method} ${core.id} ${shown(path)}` : `${method} ${core.id} ${String(options.label)}`;
   onlyKnown(options, FIELDS, label);
   const settings = settle(settingsFor(core, method, path), options, label);
-  if (options.as !== undefined && !['json', 'text', 'bytes'].includes(options.as)) bad(label, 'as', "must be 'json' | 'text' | 'bytes'");
+  if (options.as !== undefined && !['json', 'text', 'bytes', 'file'].includes(options.as))
+    bad(label, 'as', "must be 'json' | 'text' | 'bytes' | 'file'");
+  if (options.as === 'file' && options.schema !== undefined) bad(label, 'schema', "cannot be given with as: 'file', which reads nothing");
   if (options.key !== undefined && (typeof options.key !== 'string' || options.key === '')) bad(label, 'key', 'must be a text');
   checkSchema(options.schema, label);
   const body = bodyOf(method, options, label);

@@ -6,6 +6,7 @@ import { callOfFetch, type Fetch, responseOf } from './fetch.ts';
 import { callOperation } from './operation.ts';
 import type { BodyOptions, CallOptions, ConnectionOptions } from './options.ts';
 import { callPlainly } from './plain.ts';
+import type { Fetched } from './reply.ts';
 import type { ReplyOf } from './reply-types.ts';
 import { plainRuntime } from './runtime.ts';
 import { typedReply } from './schema.ts';
@@ -87,7 +88,8 @@ function connectionOf(core: Core): Connection {
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
       const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-      return responseOf(await issue(call, signal ?? undefined), call);
+      const { text, fetched } = await issue(call, signal ?? undefined);
+      return responseOf(text, call, fetched);
     },
     for: (account: string) => connectionOf(forAccount(core, account)),
   } as Connection;
@@ -97,12 +99,15 @@ function connectionOf(core: Core): Connection {
 
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
-  return typedReply(await issue(call), options, call.label);
+  const { text, fetched } = await issue(call);
+  return typedReply(text, options, call.label, fetched);
 }
 
-async function issue(call: Call, signal?: AbortSignal): Promise<string> {
+async function issue(call: Call, signal?: AbortSignal): Promise<{ text: string; fetched: Fetched }> {
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
-  if (here) return (await here.run.issue(operation)) as string;
-  return (await callPlainly(operation, { runtime: plainRuntime(), ...(signal === undefined ? {} : { signal }) })) as string;
+  const text = here
+    ? await here.run.issue(operation)
+    : await callPlainly(operation, { runtime: plainRuntime(), ...(signal === undefined ? {} : { signal }) });
+  return { text: text as string, fetched: operation.taken() };
 }

@@ -5,7 +5,7 @@ import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
 import { encodeForm } from './multipart.ts';
 import { requestPath } from './path.ts';
-import { bytesOf, type StoredReply } from './reply.ts';
+import { bytesOf, type Fetched, type StoredReply } from './reply.ts';
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
@@ -44,7 +44,7 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
 const BODILESS = new Set([204, 205, 304]);
 
 /** Carries `x-should-retry: false`: what is left to be done about it has been done, an SDK's own retries would come on top. */
-export function responseOf(text: string, call: Call): Response {
+export function responseOf(text: string, call: Call, { bytes }: Fetched = {}): Response {
   const stored = JSON.parse(text) as StoredReply;
   if (stored.truncated) {
     const { limits } = call.settings;
@@ -59,8 +59,8 @@ export function responseOf(text: string, call: Call): Response {
   }
   const headers = new Headers(stored.headers);
   headers.set('x-should-retry', 'false');
-  const empty = BODILESS.has(stored.status) || (stored.text === undefined && stored.base64 === undefined);
-  const response = new Response(empty ? null : (stored.text ?? bytesOf(stored)), { status: stored.status, headers });
+  const empty = BODILESS.has(stored.status) || (bytes === undefined && stored.text === undefined && stored.base64 === undefined);
+  const response = new Response(empty ? null : (stored.text ?? bytes ?? bytesOf(stored)), { status: stored.status, headers });
   // A text given to Response names a content type of its own where there is none.
   if (stored.headers['content-type'] === undefined) response.headers.delete('content-type');
   const { origin, prefix } = call.core.base();

@@ -6,15 +6,26 @@ import { attempt, type Memory } from './attempt.ts';
 import { type Call, fingerprint } from './call.ts';
 import { reviveCallError } from './errors.ts';
 import { idempotencyKey } from './prepare.ts';
-import { storeTold, type ToldReply } from './reply.ts';
+import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
 import { runtimeOf, withRuntime } from './runtime.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
 
+export type CallOperation = Operation & {
+  /** What was fetched for the reply that was delivered last. The operation outlives it, and must not keep it. */
+  taken(): Fetched;
+};
+
 /** `engine`: version of the engine's behaviour that its run began with. Default: the present one. */
-export function callOperation(call: Call, engine: number = ENGINE_VERSION): Operation {
+export function callOperation(call: Call, engine: number = ENGINE_VERSION): CallOperation {
   const { core, effect, settings } = call;
   const memory: Memory = { fresh: false };
+  let fetched: Fetched = {};
+  const taken = (): Fetched => {
+    const last = fetched;
+    fetched = {};
+    return last;
+  };
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
   const [path, ...query] = call.path.split('?');
   // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
@@ -33,8 +44,21 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Oper
     attempt: (env) => traced(call, env, (traceparent) => attempt(call, memory, env, traceparent)),
     unknown: (env) => unknown(call, env),
     adopt: (given) => storeTold(given as ToldReply, call.as),
-    revive: reviveCallError,
+    // Most replies have their body with them.
+    load: (text, env) =>
+      call.as === 'file' || isElsewhere(text)
+        ? fetchReply(call, text, env).then((found) => {
+            fetched = found;
+          })
+        : undefined,
+    revive: (error, value) => reviveCallError(error, value, taken()),
+    taken,
   };
+}
+
+async function fetchReply(call: Call, text: string, env: Pick<AttemptEnv, 'payloads'>): Promise<Fetched> {
+  const { fetchedFor } = await import('./fetched.ts');
+  return fetchedFor(JSON.parse(text) as StoredReply, call, env);
 }
 
 async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {

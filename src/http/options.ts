@@ -9,8 +9,8 @@ import type { Reconcile } from './unknown.ts';
 
 /** How a list in `query` is written: `a=1&a=2`, `a=1,2` or `a[]=1&a[]=2`. */
 export type Arrays = 'repeat' | 'comma' | 'brackets';
-/** What `data` of a reply is. */
-export type As = 'json' | 'text' | 'bytes';
+/** What `data` of a reply is. `file`: a `StoredBody`, which is read when it is asked for and never all in memory. */
+export type As = 'json' | 'text' | 'bytes' | 'file';
 export type QueryValue = string | number | boolean | null | undefined;
 export type Query = { readonly [name: string]: QueryValue | readonly QueryValue[] };
 export type OnUnknown = 'pause' | 'throw' | 'retry' | Reconcile;

@@ -1,12 +1,17 @@
 /** Takes a connection's own secrets out of an answer that echoes them, before anything else sees it. */
 import type { Answer } from './exchange.ts';
 import type { HttpRuntime } from './runtime.ts';
+import type { Filter } from './spill.ts';
 
 /** Shorter ones would be found in innocent texts. */
 const SHORTEST = 8;
 
 /** Changes `answer` in place. The mark carries a keyed fingerprint, so that people can see whether two are the same. */
-export async function scrub(answer: Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
+export async function scrub(
+  answer: Pick<Answer, 'headers' | 'body'>,
+  secrets: readonly string[],
+  http: Pick<HttpRuntime, 'sign'>,
+): Promise<void> {
   for (const secret of secrets) {
     if (secret.length < SHORTEST) continue;
     const core = longestPlain(secret);
@@ -21,6 +26,23 @@ export async function scrub(answer: Answer, secrets: readonly string[], http: Pi
       answer.headers[name] = (answer.headers[name] as string).replace(echoed, mark.replace('‹', '<').replace('›', '>'));
     }
   }
+}
+
+/** The longest way to write a character, and a secret's, within reason: a body that is stored piece by piece is looked at with so much overlap. */
+const LONGEST_SPELLING = 32;
+
+/** The same for a body that is never in memory as a whole. `undefined`: there is nothing to look for. */
+export function scrubber(secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Filter | undefined {
+  const longest = Math.max(0, ...secrets.map(({ length }) => length));
+  if (longest < SHORTEST) return undefined;
+  return {
+    overlap: longest * LONGEST_SPELLING,
+    async clean(bytes) {
+      const part: Pick<Answer, 'headers' | 'body'> = { headers: {}, body: bytes };
+      await scrub(part, secrets, http);
+      return part.body;
+    },
+  };
 }
 
 async function fingerprint(secret: string, http: Pick<HttpRuntime, 'sign'>): Promise<string> {

@@ -3,18 +3,18 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { pointer } from '../engine/json.ts';
 import { SchemaError } from './errors.ts';
 import type { CallOptions, Schema } from './options.ts';
-import { type Reply, readReply, type StoredReply } from './reply.ts';
+import { type Fetched, type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it. Throws `SchemaError`. */
-export async function typedReply(text: string, options: CallOptions, label: string): Promise<Reply> {
+/** The reply as user code sees it; `fetched`: what of it is not in `text`. Throws `SchemaError`. */
+export async function typedReply(text: string, options: CallOptions, label: string, fetched?: Fetched): Promise<Reply> {
   const stored = JSON.parse(text) as StoredReply;
   let reply: Reply;
   try {
-    reply = readReply(stored, options.as);
+    reply = readReply(stored, options.as, false, fetched);
   } catch {
     const message = `${label}: the reply to be read as JSON is not JSON`;
-    throw new SchemaError(message, [{ message: 'not JSON', pointer: '/' }], readReply(stored, options.as, true));
+    throw new SchemaError(message, [{ message: 'not JSON', pointer: '/' }], readReply(stored, options.as, true, fetched));
   }
   const { schema } = options;
   if (schema === undefined) return reply;

@@ -1,0 +1,82 @@
+/** Keeps a body that is too large for memory: in pieces in a payload store, each written before the next is taken. */
+import { isUtf8 } from 'node:buffer';
+import type { AttemptEnv } from '../engine/operation.ts';
+import type { PayloadStore } from '../engine/ports.ts';
+import type { Sink } from './sink.ts';
+
+/** So many bodies at once must fit into a worker: parts of an S3 multipart upload would be 5 MB each, these are objects of their own. */
+export const PIECE_BYTES = 256 * 1024;
+
+/** Where a new body goes: below its run's prefix, so that deleting the run removes it; nobody can guess the name. */
+export function newRef({ run, entropy }: Pick<AttemptEnv, 'run' | 'entropy'>): string {
+  return `${run === undefined ? '' : `runs/${run.id}/`}body-${entropy.id()}`;
+}
+
+/** Takes out of bytes what must not be kept. What it looks for is at most `overlap` bytes long. */
+export type Filter = { readonly overlap: number; readonly clean: (bytes: Buffer) => Promise<Buffer> };
+
+export function spill(store: Pick<PayloadStore, 'put'>, ref: string, filter?: Filter): Sink {
+  const overlap = Math.min(filter?.overlap ?? 0, PIECE_BYTES / 2);
+  /** One for the whole body: the store is done with it when a put resolves. */
+  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  const utf8 = utf8Check();
+  let filled = 0;
+  let pieces = 0;
+  let bytes = 0;
+
+  /** Keeps back so much of the end as may be the beginning of what the filter looks for. */
+  async function flush(back: number): Promise<void> {
+    let data: Buffer = piece.subarray(0, filled);
+    if (filter) data = await filter.clean(data);
+    const kept = Math.max(0, data.length - back);
+    for (let at = 0; at < kept; at += PIECE_BYTES) {
+      const part = data.subarray(at, Math.min(kept, at + PIECE_BYTES));
+      utf8.add(part);
+      await store.put(`${ref}/${pieces}`, part);
+      pieces += 1;
+      bytes += part.length;
+    }
+    filled = data.copy(piece, 0, kept);
+  }
+
+  return {
+    async write(chunk) {
+      for (let at = 0; at < chunk.length; ) {
+        const taken = chunk.copy(piece, filled, at);
+        at += taken;
+        filled += taken;
+        if (filled === PIECE_BYTES) await flush(overlap);
+      }
+    },
+    async end() {
+      if (filled > 0) await flush(0);
+      return { body: Buffer.alloc(0), stored: { ref, pieces, bytes, utf8: utf8.valid() } };
+    },
+  };
+}
+
+/** Whether pieces are valid UTF-8 together, whose characters may lie across their borders. */
+function utf8Check(): { add(piece: Buffer): void; valid(): boolean } {
+  let open = Buffer.alloc(0);
+  let valid = true;
+  return {
+    add(piece) {
+      if (!valid) return;
+      const whole = open.length === 0 ? piece : Buffer.concat([open, piece]);
+      const end = whole.length - unfinished(whole);
+      valid = isUtf8(whole.subarray(0, end));
+      open = Buffer.from(whole.subarray(end));
+    },
+    valid: () => valid && open.length === 0,
+  };
+}
+
+/** How many bytes at the end are the beginning of a character. */
+function unfinished(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] as number;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? back : 0;
+  }
+  return 0;
+}
