@@ -115,7 +115,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#received || this.#settled) return;
+    // undici flushes its parser with nothing whenever it resumes: pausing it then would never end.
+    if (this.#received || this.#settled || chunk.length === 0) return;
     this.#lastByteAt = this.#clock.now();
     this.#size += chunk.length;
     const body = this.#receiver();

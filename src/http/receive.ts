@@ -42,11 +42,11 @@ export function receive(coding: string | undefined, maxBody: number, sink: Sink)
     },
     write(chunk) {
       if (!makeDecoder) return take(chunk);
-      came += chunk.length;
       if (came > maxBody + overhead(maxBody)) {
         enough();
         return undefined;
       }
+      came += chunk.length;
       decoder ??= makeDecoder(chunk, take);
       return decoder.write(chunk);
     },

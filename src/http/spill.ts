@@ -39,14 +39,20 @@ export function spill(store: Pick<PayloadStore, 'put'>, ref: string, filter?: Fi
     filled = data.copy(piece, 0, kept);
   }
 
+  async function takeAll(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = chunk.copy(piece, filled, at);
+      at += taken;
+      filled += taken;
+      if (filled === PIECE_BYTES) await flush(overlap);
+    }
+  }
+
   return {
-    async write(chunk) {
-      for (let at = 0; at < chunk.length; ) {
-        const taken = chunk.copy(piece, filled, at);
-        at += taken;
-        filled += taken;
-        if (filled === PIECE_BYTES) await flush(overlap);
-      }
+    write(chunk) {
+      if (filled + chunk.length >= PIECE_BYTES) return takeAll(chunk);
+      filled += chunk.copy(piece, filled);
+      return undefined;
     },
     async end() {
       if (filled > 0) await flush(0);

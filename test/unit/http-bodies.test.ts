@@ -193,7 +193,7 @@ describe('a body of a call in a run', () => {
           const wrong = await failure<SchemaError>(crm.get('/schema', { schema }));
           await sleep(10);
           return [
-            (failed.reply?.data as { text: string }).text.length,
+            (failed.reply as Reply<{ text: string }>).data.text.length,
             wrong instanceof SchemaError,
             wrong.issues[0]?.message,
             (wrong.reply.data as { text: string }).text.length,
@@ -379,7 +379,8 @@ describe("as: 'file'", () => {
       }),
     );
     expect(resultOf(await run.toTheEnd())).toEqual([200, 200, 200, 200]);
-    expect(world.server.effects.filter(({ method }) => method === 'PUT')).toHaveLength(4);
+    // A PUT may be made again when a run is put down; another one than before would be another order.
+    expect(new Set(world.server.effects.filter(({ method }) => method === 'PUT').map(({ url }) => url)).size).toBe(4);
   });
 
   it('is read in a step without being journaled', async () => {
@@ -396,12 +397,14 @@ describe("as: 'file'", () => {
         async run() {
           const { data } = await crm.get('/', { as: 'file' });
           const total = await step('sum', async () => sum(await data.bytes()), { safe: true });
-          await sleep(10);
+          await sleep('1h');
           return total;
         },
       }),
+      false,
     );
-    expect(resultOf(await run.toTheEnd())).toBe(sum(body));
+    await run.deliver();
+    expect(resultOf(await run.deliver(3_700_000))).toBe(sum(body));
     expect(reads).toBe(Math.ceil(body.length / PIECE_BYTES));
   });
 
