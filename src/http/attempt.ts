@@ -1,6 +1,7 @@
 /** One attempt of a call, from request to verdict: prepares, sends, classifies, and says what follows. Decides no row: that is classify.ts. */
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
 import { nextAttempt } from './backoff.ts';
+import { isSource, type Source } from './body.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
@@ -14,9 +15,10 @@ import { scrub } from './redact.ts';
 import { type Fetched, type StoredReply, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
+import type { Spooled, Upload } from './upload.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
-export type Memory = { fresh: boolean };
+export type Memory = { fresh: boolean; readonly spooled: Spooled };
 
 export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict> {
   const http = runtimeOf(env.services);
@@ -33,9 +35,19 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   let refreshable = call.core.auth !== undefined;
   let resent = false;
   for (;;) {
+    let upload: Upload | undefined;
+    try {
+      if (isSource(call.body)) upload = await inTime(open(call, http, env, memory), left(), env);
+    } catch (error) {
+      return unprepared(call, env, error);
+    }
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
-    if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
-    let event: WireEvent = await send(call, http, prepared, env, { fresh, left: left(), traceparent });
+    if (left() <= 0) {
+      upload?.drop();
+      return unprepared(call, env, new PreparedTooLate());
+    }
+    let event: WireEvent = await send(call, http, prepared, env, { fresh, left: left(), traceparent, upload });
+    if (event.phase !== 'answered') upload?.drop();
     // A stale socket is nobody's failure: once, on another, free of charge.
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
@@ -60,6 +72,12 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     }
     return conclude(call, decision, event, hints, env, memory, resent);
   }
+}
+
+/** A body that is not in memory, ready to be sent. */
+async function open(call: Call, http: HttpRuntime, env: AttemptEnv, memory: Memory): Promise<Upload> {
+  const { openUpload } = await import('./upload.ts');
+  return openUpload(call.body as Source, http, env, memory.spooled);
 }
 
 /** A body that went elsewhere, or a handle on it, where the connection has something to say about replies. */
@@ -89,7 +107,7 @@ function send(
   http: HttpRuntime,
   prepared: Prepared,
   env: AttemptEnv,
-  now: { fresh: boolean; left: number; traceparent: string | undefined },
+  now: { fresh: boolean; left: number; traceparent: string | undefined; upload: Upload | undefined },
 ): Promise<WireEvent> {
   const { core, settings } = call;
   const { limits } = settings;
@@ -99,15 +117,23 @@ function send(
     origin: prepared.origin,
     method: call.method,
     path: prepared.path,
-    // One that the user gave is his own.
-    headers: now.traceparent === undefined ? prepared.headers : { [TRACEPARENT_HEADER]: now.traceparent, ...prepared.headers },
-    body: call.body,
+    headers: headersOf(prepared, now),
+    body: now.upload?.body ?? (isSource(call.body) ? null : call.body),
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     sink: keepBody(env, http, prepared.secrets),
     fresh: now.fresh,
     signal: env.signal,
   });
+}
+
+function headersOf(
+  { headers }: Prepared,
+  { traceparent, upload }: { traceparent: string | undefined; upload: Upload | undefined },
+): Prepared['headers'] {
+  if (traceparent === undefined && upload === undefined) return headers;
+  // A traceparent that the user gave is his own.
+  return { ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }), ...headers, ...upload?.headers };
 }
 
 function conclude(

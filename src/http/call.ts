@@ -1,7 +1,6 @@
 /** One logical call, ready to become an operation: method, path, body, settings. Builds from the options of a verb; sends nothing. */
-import { hash } from 'node:crypto';
-import { canonicalJson, encodeJson, type Json } from '../engine/json.ts';
 import type { Effect } from '../engine/operation.ts';
+import { type Body, bodyOf } from './body.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import type { As, BodyOptions } from './options.ts';
 import { requestPath } from './path.ts';
@@ -16,8 +15,8 @@ export type Call = {
   readonly label: string;
   /** Lower-case names; what does not depend on secrets. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | null;
-  /** Of the body; of canonical JSON where it is given as `json`. */
+  readonly body: Body['body'];
+  /** Of the body; of canonical JSON where it is given as `json`. Absent where the body is known only when it is read. */
   readonly bodyHash?: string;
   readonly json?: unknown;
   readonly settings: Settings;
@@ -29,7 +28,7 @@ export type Call = {
   readonly everyStatus: boolean;
 };
 
-const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'json', 'body']);
+const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'json', 'form', 'multipart', 'body']);
 export const AGENT = 'holdfast';
 const ACCEPT = 'application/json, */*;q=0.8';
 export const ENCODINGS = 'gzip, deflate, br';
@@ -44,7 +43,7 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
   if (options.as === 'file' && options.schema !== undefined) bad(label, 'schema', "cannot be given with as: 'file', which reads nothing");
   if (options.key !== undefined && (typeof options.key !== 'string' || options.key === '')) bad(label, 'key', 'must be a text');
   checkSchema(options.schema, label);
-  const body = bodyOf(method, options, label);
+  const body = bodyOf(method, options, settings.arrays, label);
   const named = statusesOf(options.schema);
   return {
     core,
@@ -68,26 +67,6 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     ...(options.key === undefined ? {} : { key: options.key }),
     everyStatus: false,
   };
-}
-
-type Body = { body: string | Uint8Array | null; type?: string; hash?: string };
-
-function bodyOf(method: string, { json, body }: BodyOptions, label: string): Body {
-  if (json === undefined && body === undefined) return { body: null };
-  if (json !== undefined && body !== undefined) bad(label, 'json', 'and body cannot both be given');
-  if (method === 'GET' || method === 'HEAD') bad(label, json === undefined ? 'body' : 'json', `cannot be given with ${method}`);
-  if (json !== undefined) {
-    const text = encodeJson(json, `the json of ${label}`) as string;
-    return { body: text, type: 'application/json', hash: fingerprint(canonicalJson(json as Json)) };
-  }
-  if (typeof body !== 'string' && !(body instanceof Uint8Array)) bad(label, 'body', 'must be a text or a Uint8Array; for JSON use json');
-  // A copy: what is sent later must be what its hash says.
-  const content = typeof body === 'string' ? body : new Uint8Array(body as Uint8Array);
-  return { body: content, hash: fingerprint(content) };
-}
-
-export function fingerprint(content: string | Uint8Array): string {
-  return hash('sha256', content, 'base64url');
 }
 
 /** Queries may hold what is not for logs. */

@@ -10,11 +10,14 @@ export class PreparedTooLate extends Error {
   override readonly name = 'PreparedTooLate';
 }
 
+/** What is missing, or wrongly configured, comes back when somebody has seen to it. */
+const NEEDS_A_PERSON: ReadonlySet<string> = new Set(['E_SECRET_MISSING', 'E_BAD_OPTION', 'E_PAYLOAD_MISSING']);
+
 /** Nothing was sent: a secret or a variable is missing (a person must act), or the source of secrets failed (it is asked again). */
 export function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
   if (thrown instanceof HoldfastError && thrown.code !== 'E_REQUEST_INVALID') {
     const error: ErrorData = { code: thrown.code, name: thrown.name, message: `${call.label}: ${thrown.message}`, detail: thrown.detail };
-    return thrown.code === 'E_SECRET_MISSING' || thrown.code === 'E_BAD_OPTION' ? { type: 'pause', error } : { type: 'fail', error };
+    return NEEDS_A_PERSON.has(thrown.code) ? { type: 'pause', error } : { type: 'fail', error };
   }
   const why =
     thrown instanceof HoldfastError ? thrown.message : `it could not be prepared (${thrown instanceof Error ? thrown.name : 'unknown'})`;

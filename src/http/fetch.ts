@@ -1,5 +1,6 @@
 /** `fetch` over a connection: takes what `fetch` takes, gives a real `Response` for every final status, with the call's durability. */
-import { AGENT, type Call, ENCODINGS, fingerprint, shown } from './call.ts';
+import { fingerprint } from './body.ts';
+import { AGENT, type Call, ENCODINGS, shown } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';

@@ -3,7 +3,6 @@ import type { AttemptEnv } from '../engine/operation.ts';
 import type { Call } from './call.ts';
 import { payloadsOf } from './keep.ts';
 import type { Fetched, StoredReply } from './reply.ts';
-import type { StoredPieces } from './sink.ts';
 import { fetchBody, storedBody } from './stored-body.ts';
 
 type Env = Pick<AttemptEnv, 'payloads'>;
@@ -11,12 +10,10 @@ type Env = Pick<AttemptEnv, 'payloads'>;
 export async function fetchedFor(stored: StoredReply, call: Call, env: Env): Promise<Fetched> {
   const fetched = await lookAt(stored, call, env);
   const { body } = stored;
-  // What belongs to no run is kept as long as somebody can read it.
   if (body && !env.payloads) {
-    const { drop } = await temp();
-    unused ??= new FinalizationRegistry((ref) => void drop(ref));
-    if (fetched.file) unused.register(body, body.ref);
-    else await drop(body.ref);
+    const { dropUnread, tempPayloads } = await import('./temp-payloads.ts');
+    if (fetched.file) dropUnread(body);
+    else await (await tempPayloads()).drop(body.ref);
   }
   return fetched;
 }
@@ -28,8 +25,3 @@ export async function lookAt(stored: StoredReply, call: Pick<Call, 'as' | 'label
   if (call.as === 'file' || truncated || !body) return { file: storedBody(stored, call.label, payloads) };
   return { bytes: await fetchBody(payloads, body) };
 }
-
-/** By what every reader of a body holds on to. */
-let unused: FinalizationRegistry<StoredPieces['ref']> | undefined;
-
-const temp = async () => (await import('./temp-payloads.ts')).tempPayloads();

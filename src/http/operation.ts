@@ -3,7 +3,8 @@ import type { ErrorData } from '../engine/errors.ts';
 import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
 import { attempt, type Memory } from './attempt.ts';
-import { type Call, fingerprint } from './call.ts';
+import { fingerprint, isSource } from './body.ts';
+import type { Call } from './call.ts';
 import { reviveCallError } from './errors.ts';
 import { idempotencyKey } from './prepare.ts';
 import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
@@ -19,7 +20,7 @@ export type CallOperation = Operation & {
 /** `engine`: version of the engine's behaviour that its run began with. Default: the present one. */
 export function callOperation(call: Call, engine: number = ENGINE_VERSION): CallOperation {
   const { core, effect, settings } = call;
-  const memory: Memory = { fresh: false };
+  const memory: Memory = { fresh: false, spooled: {} };
   let fetched: Fetched = {};
   const taken = (): Fetched => {
     const last = fetched;
@@ -85,7 +86,7 @@ async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {
               method: call.method,
               url: `${origin}${prefix}${call.path}`,
               ...(call.json === undefined ? {} : { json: call.json }),
-              ...(call.json !== undefined || call.body === null ? {} : { body: call.body }),
+              ...(call.json !== undefined || call.body === null || isSource(call.body) ? {} : { body: call.body }),
             },
             ...(call.effect === 'keyed' ? { key: await idempotencyKey(http, env.keyMaterial) } : {}),
             ...(env.firstSentAt === undefined ? {} : { sentAt: env.firstSentAt }),

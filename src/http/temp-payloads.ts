@@ -5,11 +5,20 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../engine/errors.ts';
 import type { PayloadStore } from '../engine/ports.ts';
+import type { StoredPieces } from './sink.ts';
 
 export type TempPayloads = PayloadStore & {
   /** Removes all pieces of a body. Never rejects: what stays goes with the folder. */
   drop(ref: string): Promise<void>;
 };
+
+/** What holds on to a body of this process, by the body's name. */
+const readers = new FinalizationRegistry<string>((ref) => void tempPayloads().then(({ drop }) => drop(ref)));
+
+/** Keeps a body as long as somebody can still read it. */
+export function dropUnread(body: StoredPieces): void {
+  readers.register(body, body.ref);
+}
 
 let made: Promise<TempPayloads> | undefined;
 
