@@ -38,7 +38,7 @@ export const benchmark: Benchmark = {
       }
       return { figures, notes };
     } finally {
-      bodies.stop();
+      await bodies.stop();
     }
   },
 };

@@ -45,7 +45,7 @@ export const benchmark: Benchmark = {
         ],
       };
     } finally {
-      bodies.stop();
+      await bodies.stop();
     }
   },
 };

@@ -49,6 +49,7 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
       response.writeHead(200, { 'content-type': 'text/plain', ...(packed ? { 'content-encoding': 'gzip' } : {}) });
       const content = packed ? gzipSync(PIECE) : PIECE;
       let at = 0;
+      response.flushHeaders();
       return every(50, response, () => void response.write(content.subarray(at % content.length, (at++ % content.length) + 1)));
     }
     // So much, and then nothing.
@@ -90,7 +91,6 @@ function every(ms: number, response: ServerResponse, act: () => void): void {
     if (response.destroyed || response.socket?.destroyed) clearInterval(timer);
     else act();
   }, ms);
-  response.flushHeaders();
 }
 
 server.listen(0, '127.0.0.1', () => tell({ type: 'listening', port: (server.address() as AddressInfo).port }));

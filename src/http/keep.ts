@@ -10,10 +10,10 @@ export const INLINE_BYTES = 256 * 1024;
 /** `secrets`: taken out of what is kept. */
 export function keepBody(env: AttemptEnv, http: HttpRuntime, secrets: readonly string[]): OpenSink {
   return () =>
-    memorySink(INLINE_BYTES, async () => {
+    memorySink(INLINE_BYTES, async (held, room) => {
       const { newRef, spill } = await import('./spill.ts');
       const { scrubber } = await import('./redact.ts');
-      return spill(await payloadsOf(env), newRef(env), scrubber(secrets, http));
+      return spill(await payloadsOf(env), newRef(env), { filter: scrubber(secrets, http), held, room, turn: http.storing });
     });
 }
 

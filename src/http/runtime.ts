@@ -7,6 +7,7 @@ import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { HoldfastError } from '../engine/errors.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
+import { semaphore } from '../engine/semaphore.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
 import { seal, unseal } from './seal.ts';
 import type { CallTracer } from './trace.ts';
@@ -24,6 +25,8 @@ export type HttpRuntime = {
   seal(purpose: string, text: string): Promise<string>;
   /** Throws `E_SEALED`. */
   unseal(purpose: string, sealed: string): Promise<string>;
+  /** A place among the bodies whose pieces are being stored at this moment; returns how to give it back. */
+  readonly storing: () => Promise<() => void>;
   /** Makes spans of attempts. */
   readonly tracer?: CallTracer | undefined;
   /** The run whose trace calls made without a run belong to: those of a reconciler. */
@@ -37,6 +40,9 @@ export type HttpRuntimeOptions = TransportOptions & {
   readonly deploymentKey?: () => Promise<string>;
   readonly tracer?: CallTracer | undefined;
 };
+
+/** Each holds its piece a second time while it is sent; more at once would make no more way. */
+const STORED_AT_ONCE = 8;
 
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
   const deploymentKey = options.deploymentKey ?? (() => options.secrets.get(DEPLOYMENT_KEY));
@@ -54,6 +60,7 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
     secrets: options.secrets,
     clock: options.clock,
     entropy: options.entropy ?? plainEntropy,
+    storing: semaphore(STORED_AT_ONCE),
     tracer: options.tracer,
     sign: async (material) =>
       createHmac('sha256', await theKey())

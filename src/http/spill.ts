@@ -15,12 +15,22 @@ export function newRef({ run, entropy }: Pick<AttemptEnv, 'run' | 'entropy'>): s
 /** Takes out of bytes what must not be kept. What it looks for is at most `overlap` bytes long. */
 export type Filter = { readonly overlap: number; readonly clean: (bytes: Buffer) => Promise<Buffer> };
 
-export function spill(store: Pick<PayloadStore, 'put'>, ref: string, filter?: Filter): Sink {
+export type SpillOptions = {
+  readonly filter?: Filter | undefined;
+  /** What has come already. */
+  readonly held?: Buffer;
+  /** The buffer that it is the beginning of, to be taken over if a piece fits into it. */
+  readonly room?: Buffer;
+  /** A place among those who store at once; returns how to give it back. */
+  readonly turn?: () => Promise<() => void>;
+};
+
+export function spill(store: Pick<PayloadStore, 'put'>, ref: string, { filter, held, room, turn }: SpillOptions = {}): Sink {
   const overlap = Math.min(filter?.overlap ?? 0, PIECE_BYTES / 2);
   /** One for the whole body: the store is done with it when a put resolves. */
-  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  const piece = room?.length === PIECE_BYTES ? room : Buffer.allocUnsafeSlow(PIECE_BYTES);
   const utf8 = utf8Check();
-  let filled = 0;
+  let filled = held === undefined ? 0 : piece === room ? held.length : held.copy(piece);
   let pieces = 0;
   let bytes = 0;
 
@@ -32,7 +42,12 @@ export function spill(store: Pick<PayloadStore, 'put'>, ref: string, filter?: Fi
     for (let at = 0; at < kept; at += PIECE_BYTES) {
       const part = data.subarray(at, Math.min(kept, at + PIECE_BYTES));
       utf8.add(part);
-      await store.put(`${ref}/${pieces}`, part);
+      const done = await turn?.();
+      try {
+        await store.put(`${ref}/${pieces}`, part);
+      } finally {
+        done?.();
+      }
       pieces += 1;
       bytes += part.length;
     }

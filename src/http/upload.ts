@@ -28,7 +28,7 @@ const SLICE_BYTES = 256 * 1024;
  * the user's iterable throws, with `E_PAYLOAD_MISSING`, and with what the store throws.
  */
 export async function openUpload(source: Source, http: HttpRuntime, env: AttemptEnv, spooled: Spooled): Promise<Upload> {
-  const whole = source.kind === 'once' ? await spool(source.iterable, env, spooled) : source;
+  const whole = source.kind === 'once' ? await spool(source.iterable, http, env, spooled) : source;
   const boundary = `holdfast-${whole.kind === 'multipart' ? await http.sign(`boundary ${env.keyMaterial}`) : ''}`;
   const size = sizeOf(whole, boundary);
   const chunks = read(whole, boundary)[Symbol.asyncIterator]();
@@ -51,12 +51,13 @@ export async function openUpload(source: Source, http: HttpRuntime, env: Attempt
 /** Read once, by the first attempt that gets so far; later ones wait for the same reading, and send what it has kept. */
 async function spool(
   iterable: AsyncIterable<Uint8Array | string>,
+  http: HttpRuntime,
   env: AttemptEnv,
   spooled: Spooled,
 ): Promise<Extract<Source, { kind: 'stored' }>> {
   spooled.once ??= (async () => {
     const payloads = await payloadsOf(env);
-    const sink = spill(payloads, newRef(env));
+    const sink = spill(payloads, newRef(env), { turn: http.storing });
     for await (const chunk of checked(iterable)) await sink.write(chunk);
     const { stored } = await sink.end();
     if (!env.payloads) {
