@@ -16,7 +16,7 @@ import { createIssued } from './issued.ts';
 import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { overLimit, stalled } from './limits.ts';
-import { DUE_MARGIN_MS, type Lineage, LostLineage } from './lineage.ts';
+import { type Lineage, LostLineage } from './lineage.ts';
 import type { Operation } from './operation.ts';
 import { createOrigins } from './origins.ts';
 import type { Clock, Entropy, InboxItem, Observer, Timer } from './ports.ts';
@@ -27,6 +27,7 @@ import { RunContext } from './run-context.ts';
 import type { Strays } from './strays.ts';
 import { drive } from './task.ts';
 import { turn } from './turn.ts';
+import { parkedDue } from './wakes.ts';
 import type { Workflow } from './workflow.ts';
 
 /** Un-journaled work between operations gets this long before the run is put down; doubled for each wake without progress. */
@@ -316,7 +317,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   function putDown(wakeAt: number): void {
     const progress = pump.live > 0 || (!pump.replaying && flusher.length > options.entries.length);
     const idleWakes = progress ? 0 : (record.idleWakes ?? 0) + 1;
-    over(() => endings.park({ status: 'waiting', wakeAt, due: wakeAt + DUE_MARGIN_MS, idleWakes }, buffered()));
+    over(() => endings.park({ status: 'waiting', wakeAt, due: parkedDue(wakeAt, clock.now()), idleWakes }, buffered()));
   }
 
   function pause(reason: Parameters<typeof endings.fail>[0]): void {
