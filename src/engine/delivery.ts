@@ -8,7 +8,13 @@ import type { Clock } from './ports.ts';
 import { turn } from './turn.ts';
 
 /** An operation as the pump sees it. */
-export type Receiver = { readonly label: string; deliver(entry: Delivered): void; site?: Error };
+export type Receiver = {
+  readonly label: string;
+  /** What must be there before a result of this value is delivered; `undefined`: nothing. */
+  load?(value: string | undefined): Promise<void> | undefined;
+  deliver(entry: Delivered): void;
+  site?: Error;
+};
 
 /** Un-journaled async work between operations gets this long on replay before its absence counts as a divergence. */
 export const STALL_MS = 10_000;
@@ -33,7 +39,7 @@ export type Issued = {
   settled(): boolean;
 };
 
-/** Delivers the journal. Throws `Divergence`; stops early when `closed()`. */
+/** Delivers the journal. Throws `Divergence`, and what loading a value throws; stops early when `closed()`. */
 export async function replay(options: {
   deliveries: readonly Delivered[];
   /** Operations without a result of which the journal knows: the code must issue them too, or it would do something else instead. */
@@ -45,10 +51,13 @@ export async function replay(options: {
 }): Promise<void> {
   const { deliveries, begun, issued, clock } = options;
   for (const [index, entry] of deliveries.entries()) {
-    await until(
-      () => issued.count() >= entry.issued,
-      () => diverged(index, entry, `only ${issued.count()} operations were issued before it, the journal records ${entry.issued}`),
-    );
+    const tooFew = () =>
+      diverged(index, entry, `only ${issued.count()} operations were issued before it, the journal records ${entry.issued}`);
+    // As early as can be: what user code does of its own accord meanwhile must not get further than it did then.
+    if (!issued.receiver(entry.op)) await until(() => issued.receiver(entry.op) !== undefined || issued.count() >= entry.issued, tooFew);
+    const loading = issued.receiver(entry.op)?.load?.(textOf(entry));
+    if (loading !== undefined) await loading;
+    await until(() => issued.count() >= entry.issued, tooFew);
     if (options.closed()) return;
     if (issued.count() > entry.issued)
       throw diverged(index, entry, `${issued.count()} operations were issued before it, the journal records ${entry.issued}`);
@@ -117,6 +126,10 @@ export async function replay(options: {
       detail: { delivery: index + 1, expected: short(expected), missing: missing.slice(0, 20), unexpected: unexpected.slice(0, 20) },
     });
   }
+}
+
+export function textOf({ value }: Delivered): string | undefined {
+  return value && 'text' in value ? value.text : undefined;
 }
 
 function issuedLast(code: ReadonlyArray<{ label: string }>): string {

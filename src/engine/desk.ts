@@ -5,7 +5,7 @@ import type { History, Late } from './history.ts';
 import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import type { AttemptEnv, Operation, Verdict } from './operation.ts';
-import type { Clock, Entropy } from './ports.ts';
+import type { Clock, Entropy, PayloadStore } from './ports.ts';
 
 /** Beyond an attempt's own timeout, what an invocation must have left for writing and parking. */
 export const RESERVE_MS = 2_000;
@@ -26,7 +26,16 @@ export type Task = {
 };
 
 /** A result that waits for its delivery. */
-export type Completion = { task: Task; value?: string; error?: ErrorData; attempt: number; attempts: Json[]; unknowable: boolean };
+export type Completion = {
+  task: Task;
+  value?: string;
+  error?: ErrorData;
+  attempt: number;
+  attempts: Json[];
+  unknowable: boolean;
+  /** It came by the inbox, and is still there. */
+  inboxed?: true;
+};
 
 /** What a task needs of its run. */
 export type Desk = {
@@ -35,6 +44,7 @@ export type Desk = {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly services: AttemptEnv['services'];
+  readonly payloads: PayloadStore;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly deadline: number;

@@ -5,10 +5,10 @@
 import { createAccounting } from './accounting.ts';
 import { cancelError, createCancellation, isCancellation, requestedCancel } from './cancel.ts';
 import { currentRun, inRun, outsideRun, type RunHandle, type Scope } from './context.ts';
-import { Divergence } from './delivery.ts';
+import { Divergence, textOf } from './delivery.ts';
 import { type Desk, RESERVE_MS, type Task } from './desk.ts';
 import { createEndings, type Ending, type Settled } from './ending.ts';
-import { type ErrorData, reviveError, toErrorData } from './errors.ts';
+import { type ErrorData, HoldfastError, reviveError, toErrorData } from './errors.ts';
 import { createFlusher } from './flusher.ts';
 import { readHistory } from './history.ts';
 import { identify } from './identity.ts';
@@ -19,7 +19,7 @@ import { overLimit, stalled } from './limits.ts';
 import { type Lineage, LostLineage } from './lineage.ts';
 import type { Operation } from './operation.ts';
 import { createOrigins } from './origins.ts';
-import type { Clock, Entropy, InboxItem, Observer, Timer } from './ports.ts';
+import type { Clock, Entropy, InboxItem, Observer, PayloadStore, Timer } from './ports.ts';
 import { createPump } from './pump.ts';
 import { seededRandom } from './random.ts';
 import { createRescue } from './rescue.ts';
@@ -61,6 +61,7 @@ export type ExecutionOptions = {
   entropy: Entropy;
   observe: Observer;
   services: Readonly<Record<string, unknown>>;
+  payloads: PayloadStore;
   slot: () => Promise<() => void>;
   /** Results of unsafe operations that came after the run was lost. */
   deliverLate: (item: Omit<InboxItem, 'at'>) => void;
@@ -140,6 +141,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     clock,
     entropy: options.entropy,
     services: options.services,
+    payloads: options.payloads,
     signal: abort.signal,
     deadline: options.deadline,
     slot: options.slot,
@@ -224,8 +226,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         label: operation.label,
         // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
         ...(pump.replaying && !delivered.has(id) ? { site: new Error('issued') } : {}),
+        load: (value) => (value === undefined ? undefined : outsideRun(() => operation.load?.(value, options))),
         deliver(entry) {
-          const value = entry.value && 'text' in entry.value ? entry.value.text : undefined;
+          const value = textOf(entry);
           if (entry.k === 'done') resolve(value);
           // In the run's context, so that a rejection nobody handles is attributed to it.
           else inRun(handle, root, () => refuse(origins.mark(revived(operation, entry.error, value), id)));
@@ -263,6 +266,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       await pump.run();
     } catch (error) {
       if (error instanceof Divergence) diverge(error);
+      else if (error instanceof HoldfastError && error.code === 'E_PAYLOAD_MISSING') gone(toErrorData(error));
       else over(async () => ({ type: 'handback', error: toErrorData(error, 'E_INTERNAL') }));
     }
   }
@@ -337,6 +341,12 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     if (cancellation.pending()) over(() => endings.cancel({ ...cancelError(request ?? {}), detail: { diverged: data.message } }));
     else if (workflow.onDivergence === 'fail') over(() => endings.fail(data));
     else pause(data);
+  }
+
+  /** What a result needs is no longer there: without it the code cannot be told of it. */
+  function gone(reason: ErrorData): void {
+    if (cancellation.pending()) over(() => endings.cancel({ ...cancelError(request ?? {}), detail: { paused: reason.message } }));
+    else pause(reason);
   }
 
   function failed(error: unknown): void {

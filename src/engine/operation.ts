@@ -4,7 +4,7 @@
  */
 import type { ErrorData } from './errors.ts';
 import type { Json } from './json.ts';
-import type { Clock, Entropy } from './ports.ts';
+import type { Clock, Entropy, PayloadStore } from './ports.ts';
 
 /**
  * What it may change outside (RFC 9110, section 9.2).
@@ -35,6 +35,12 @@ export type Operation = {
   attempt(env: AttemptEnv): Promise<Verdict>;
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
   unknown?(env: AttemptEnv): Promise<Verdict>;
+  /**
+   * Fetches what a result needs that is kept elsewhere. Asked right before the result's delivery, now and on every replay, so that
+   * user code finds it without waiting; `undefined` where there is nothing to fetch. Rejects with `E_PAYLOAD_MISSING` when it is gone
+   * (the run pauses), with anything else when it cannot be had now (the run is handed back and tried again).
+   */
+  load?(value: string, env: Pick<AttemptEnv, 'payloads'>): Promise<void> | undefined;
   /** The journal's text of an outcome that a person tells, which was checked where it was told. Default: its JSON. */
   adopt?(given: Json): string;
   /** The error that user code sees, from its data. Default: a HoldfastError. */
@@ -60,6 +66,8 @@ export type AttemptEnv = {
   readonly quickRetries: number;
   /** Milliseconds left in this invocation for waiting and working; Infinity outside Lambda. */
   readonly remaining: number;
+  /** Where what is too large for the journal goes: the run's own, under `runs/<id>/`. Absent where `run` is. */
+  readonly payloads?: PayloadStore;
   /** Aborted when the run's context closes. */
   readonly signal: AbortSignal;
   readonly clock: Clock;

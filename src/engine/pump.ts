@@ -27,7 +27,7 @@ export type Pump = {
   /** Resolves when the journal is consumed. */
   replayed(): Promise<void>;
   complete(completion: Completion): void;
-  /** Until the context is closed. Throws `Divergence`. */
+  /** Until the context is closed. Throws `Divergence`, and what loading a value throws. */
   run(): Promise<void>;
 };
 
@@ -60,7 +60,7 @@ export function createPump(options: {
 
   async function deliverLive(): Promise<void> {
     while (!closed()) {
-      const completion = ready.shift();
+      const completion = ready[0];
       if (!completion) {
         delivering = false;
         options.onIdle();
@@ -71,7 +71,11 @@ export function createPump(options: {
         continue;
       }
       if (flusher.bufferedBytes > BUFFER_BYTES) await flusher.durable();
+      const loading = issued.receiver(completion.task.id)?.load?.(completion.value);
+      if (loading !== undefined) await loading;
       if (closed()) return;
+      // Only now: until it is delivered it stands in line, for whoever must keep it when it cannot be.
+      ready.shift();
       observedAt = Math.max(clock.now(), observedAt);
       const entry = toEntry(completion, observedAt, mark(issued));
       options.onLive(completion, flusher.length);

@@ -29,7 +29,10 @@ export function createRescue(incarnation: number, deliver: (item: Omit<InboxItem
     late,
     salvage(durable, undelivered) {
       const undurable = kept.filter(({ place }) => place >= durable).map(({ completion }) => completion);
-      for (const { task, value, error, attempt, attempts } of [...undurable, ...undelivered.filter(({ unknowable }) => unknowable)]) {
+      for (const { task, value, error, attempt, attempts } of [
+        ...undurable,
+        ...undelivered.filter(({ unknowable, inboxed }) => unknowable && !inboxed),
+      ]) {
         const record = attempts.at(-1);
         late(task, {
           attempt,

@@ -167,7 +167,13 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** What a later worker is told of an unknown sending: by the worker that received it, or by a person. */
   function completionOf(known: Late): Completion {
-    const common = { task, attempt: known.attempt, attempts: known.record === undefined ? [] : [known.record], unknowable: true };
+    const common = {
+      task,
+      attempt: known.attempt,
+      attempts: known.record === undefined ? [] : [known.record],
+      unknowable: true,
+      inboxed: true,
+    } as const;
     if (known.error !== undefined) return { ...common, error: known.error };
     if (known.given === undefined) return { ...common, ...(known.value === undefined ? {} : { value: known.value }) };
     return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
@@ -281,6 +287,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       ...(firstSentAt === undefined ? {} : { firstSentAt }),
       quickRetries,
       remaining: Math.max(0, desk.deadline - RESERVE_MS - clock.now()),
+      payloads: desk.payloads,
       signal: effectful ? NEVER : desk.signal,
       clock,
       entropy: desk.entropy,

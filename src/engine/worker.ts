@@ -216,6 +216,7 @@ export function createWorker(ports: WorkerPorts): Worker {
         entropy: ports.entropy,
         observe,
         services: ports.services,
+        payloads: ports.payloads,
         slot,
         deliverLate: (item) => void late.push(deliverLate(record, item)),
         ...(ports.strays === undefined ? {} : { strays: ports.strays }),

@@ -1,54 +1,97 @@
-/** Undoes a reply's content coding, with a cap on what comes out and a guard against bodies that explode. */
+/** Undoes a reply's content coding as it streams in, with a guard against bodies that explode. */
 import { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 
-export type Decoded = { body: Buffer; truncated: boolean } | { bomb: true } | { broken: string };
+/** The body is not what its coding says, or grows beyond all measure: nobody should read it. */
+export class BadCoding extends Error {
+  override readonly name = 'BadCoding';
+}
+
+export type Decoder = {
+  /** Resolves when all that the chunk holds has been taken. Rejects with `BadCoding`, and with what taking it rejects with. */
+  write(chunk: Buffer): Promise<void>;
+  /** Resolves when the last has been taken. */
+  end(): Promise<void>;
+  /** What is under way resolves; nothing more is taken. */
+  stop(): void;
+};
+
+type Take = (chunk: Buffer) => Promise<void> | undefined;
+type Inflater = ReturnType<typeof createGunzip> | ReturnType<typeof createBrotliDecompress>;
 
 /** Honest texts rarely pass 100:1; a small body may, without harm. */
 const MAX_RATIO = 200;
 const HARMLESS_BYTES = 1_000_000;
 
-/** `cut`: the body was cut already, and ends in the middle. `undefined`: a coding that is not ours to undo; the body stays as it is. */
-export function decoderFor(coding: string | undefined): ((body: Buffer, cap: number, cut: boolean) => Promise<Decoded>) | undefined {
+/** Made with the first chunk of the body. `undefined`: a coding that is not ours to undo; the body stays as it is. */
+export function decoderFor(coding: string | undefined): ((first: Buffer, take: Take) => Decoder) | undefined {
   switch (coding?.trim().toLowerCase()) {
     case 'gzip':
     case 'x-gzip':
-      return (body, cap, cut) => inflate(createGunzip(), body, cap, cut);
+      return (_first, take) => inflating(createGunzip(), take);
     case 'br':
-      return (body, cap, cut) =>
-        inflate(createBrotliDecompress({ params: { [constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: 0 } }), body, cap, cut);
+      return (_first, take) => inflating(createBrotliDecompress({ params: { [constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: 0 } }), take);
     case 'deflate':
       // Servers disagree on what deflate is: with the zlib header (whose first nibble is 8) or without.
-      return (body, cap, cut) => inflate(((body[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw(), body, cap, cut);
+      return (first, take) => inflating(((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw(), take);
     default:
       return undefined;
   }
 }
 
-function inflate(
-  stream: ReturnType<typeof createGunzip> | ReturnType<typeof createBrotliDecompress>,
-  body: Buffer,
-  cap: number,
-  cut: boolean,
-): Promise<Decoded> {
-  return new Promise((resolve) => {
-    const most = Math.max(HARMLESS_BYTES, body.length * MAX_RATIO);
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const end = (decoded: Decoded) => {
-      stream
-        .removeAllListeners()
-        .on('error', () => {})
-        .destroy();
-      resolve(decoded);
-    };
-    stream.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > most) return end({ bomb: true });
-      chunks.push(size > cap ? chunk.subarray(0, chunk.length - (size - cap)) : chunk);
-      if (size > cap) end({ body: Buffer.concat(chunks), truncated: true });
-    });
-    stream.on('end', () => end({ body: Buffer.concat(chunks), truncated: false }));
-    stream.on('error', (error) => end(cut ? { body: Buffer.concat(chunks), truncated: true } : { broken: error.message }));
-    stream.end(body);
+function inflating(stream: Inflater, take: Take): Decoder {
+  let came = 0;
+  let made = 0;
+  /** What was made last is being taken. */
+  let taking: Promise<void> | undefined;
+  let over = false;
+  let failure: unknown;
+  let halted = () => {};
+  const halt = new Promise<void>((done) => {
+    halted = done;
   });
+
+  function stop(error?: unknown): void {
+    failure ??= error;
+    if (over) return;
+    over = true;
+    stream
+      .removeAllListeners()
+      .on('error', () => {})
+      .destroy();
+    halted();
+  }
+
+  stream.on('error', (error) => stop(new BadCoding(`the compressed body is broken: ${error.message}`)));
+  stream.on('data', (chunk: Buffer) => {
+    made += chunk.length;
+    if (made > Math.max(HARMLESS_BYTES, came * MAX_RATIO)) return stop(new BadCoding('the compressed body grows beyond all measure'));
+    const busy = take(chunk);
+    if (busy === undefined) return;
+    stream.pause();
+    taking = busy.then(() => {
+      taking = undefined;
+      if (!over) stream.resume();
+    }, stop);
+  });
+
+  async function untilTaken(work: Promise<void>): Promise<void> {
+    await Promise.race([work, halt]);
+    if (taking !== undefined) await taking;
+    if (failure !== undefined) throw failure;
+  }
+
+  return {
+    write(chunk) {
+      came += chunk.length;
+      return untilTaken(new Promise((done) => stream.write(chunk, () => done())));
+    },
+    end: () =>
+      untilTaken(
+        new Promise((done) => {
+          stream.on('end', done);
+          stream.end();
+        }),
+      ),
+    stop: () => stop(),
+  };
 }

@@ -1,18 +1,24 @@
 /**
  * One request on the wire and the event it ends in. undici calls it back; it counts bytes, keeps the time limits with a single
- * timer (no AbortSignal per request), and knows whether a byte of the request may have left. Decides nothing.
+ * timer (no AbortSignal per request), and knows whether a byte of the request may have left. What comes of the body goes to a sink
+ * as it comes, and the socket waits while the sink is busy. Decides nothing.
  */
 import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../engine/ports.ts';
 import type { CallEvent } from './classify.ts';
-import { decoderFor } from './decode.ts';
+import { BadCoding } from './decode.ts';
 import { keptHeaders } from './headers.ts';
+import { type Receiver, receive } from './receive.ts';
 import type { Limits } from './settings.ts';
+import type { Kept, OpenSink } from './sink.ts';
 
 export type Timings = { total: number; firstByte?: number };
 
 type Measured = { readonly timings: Timings; readonly reused: boolean; readonly bytes: number };
-export type Answer = { phase: 'answered'; status: number; headers: Record<string, string>; body: Buffer; truncated: boolean };
+/** `stored`: the body is in the payload store, and `body` is empty. */
+export type Answer = { phase: 'answered'; status: number; headers: Record<string, string>; truncated: boolean } & {
+  -readonly [Field in keyof Kept]: Kept[Field];
+};
 export type WireEvent = Measured &
   (
     | Answer
@@ -27,7 +33,14 @@ export type SocketState = { used: boolean };
 
 /** How often a running exchange is looked at, ms: idle bodies are noticed at most so much late. */
 const LOOK_MS = 5_000;
-const EMPTY = Buffer.alloc(0);
+
+export type ExchangeOptions = {
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly sink: OpenSink;
+  /** The request's body is streamed: the time until the answer begins counts from its last piece. */
+  readonly uploads: boolean;
+};
 
 export class Exchange implements Dispatcher.DispatchHandler {
   socket: SocketState | undefined;
@@ -45,13 +58,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #headers: Record<string, string> = {};
   #answeredAt: number | undefined;
   #lastByteAt = 0;
-  #chunks: Buffer[] = [];
+  /** Bytes of the body, as they came. */
   #size = 0;
+  readonly #sink: OpenSink;
+  #body: Receiver | undefined;
+  /** What came is being taken, and the socket waits. */
+  #line: Promise<void> | undefined;
+  #waitsSince = 0;
+  /** How long the socket waited for us, which is not the server's slowness. */
+  #waited = 0;
+  #sentAt: number;
+  readonly #uploads: boolean;
 
-  constructor(limits: Limits, clock: Clock, resolve: (event: WireEvent) => void) {
+  constructor({ limits, clock, sink, uploads }: ExchangeOptions, resolve: (event: WireEvent) => void) {
     this.#limits = limits;
+    this.#sink = sink;
+    this.#uploads = uploads;
     this.#clock = clock;
-    this.#began = clock.now();
+    this.#began = this.#sentAt = clock.now();
     this.#resolve = resolve;
     this.#timer = clock.timer(Math.min(LOOK_MS, limits.total, limits.headers), this.#look);
   }
@@ -75,6 +99,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
+  onBodySent(): void {
+    if (this.#uploads) this.#sentAt = this.#clock.now();
+  }
+
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
@@ -86,20 +114,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#answeredAt = this.#lastByteAt = this.#clock.now();
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#received || this.#settled) return;
     this.#lastByteAt = this.#clock.now();
     this.#size += chunk.length;
-    const over = this.#size - this.#limits.maxBody;
-    this.#chunks.push(over > 0 ? chunk.subarray(0, chunk.length - over) : chunk);
-    if (over <= 0) return;
-    this.#size = this.#limits.maxBody;
-    this.#answer(true);
-    this.#controller?.abort(new Error('the body is over the cap'));
+    const body = this.#receiver();
+    // A socket that the server has closed is read to its end, paused or not.
+    const busy = this.#line === undefined ? body.write(chunk) : this.#line.then(() => body.write(chunk));
+    if (busy !== undefined) this.#wait(controller, busy);
+    else if (body.cut) this.#cut();
   }
 
   onResponseEnd(): void {
-    this.#answer(false);
+    if (this.#received || this.#settled) return;
+    this.#received = true;
+    if (this.#line === undefined) this.#finish();
+    else void this.#line.then(() => this.#finish());
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error & { code?: string }): void {
@@ -114,12 +144,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     let late = elapsed >= total ? `not done within ${total} ms` : undefined;
     let next = total - elapsed;
     if (this.#answeredAt === undefined) {
-      if (elapsed >= headers) late ??= `no answer within ${headers} ms`;
-      next = Math.min(next, headers - elapsed);
-    } else {
+      const awaited = now - this.#sentAt;
+      if (awaited >= headers) late ??= `no answer within ${headers} ms`;
+      next = Math.min(next, headers - awaited);
+    } else if (!this.#received && this.#line === undefined) {
       const silent = now - this.#lastByteAt;
       if (silent >= idle) late ??= `nothing came for ${idle} ms`;
-      const receiving = now - this.#answeredAt;
+      const receiving = now - this.#answeredAt - this.#waited;
       if (receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000) late ??= `the body came slower than ${minRate} bytes/s`;
       next = Math.min(next, idle - silent);
     }
@@ -137,26 +168,62 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('given up'));
   }
 
-  #answer(truncated: boolean): void {
-    if (this.#received || this.#settled) return;
+  #receiver(): Receiver {
+    this.#body ??= receive(
+      this.#headers['content-encoding'],
+      this.#limits.maxBody,
+      this.#sink({ status: this.#status, headers: this.#headers }),
+    );
+    return this.#body;
+  }
+
+  #wait(controller: Dispatcher.DispatchController, busy: Promise<void>): void {
+    controller.pause();
+    if (this.#line === undefined) this.#waitsSince = this.#clock.now();
+    const line: Promise<void> = busy.then(
+      () => {
+        // More has come to stand in line.
+        if (this.#line !== line) return;
+        this.#line = undefined;
+        this.#lastByteAt = this.#clock.now();
+        this.#waited += this.#lastByteAt - this.#waitsSince;
+        if (this.#settled || this.#received) return;
+        if (this.#body?.cut) this.#cut();
+        else controller.resume();
+      },
+      (error: unknown) => this.#lose(error),
+    );
+    this.#line = line;
+  }
+
+  /** Enough of the body has come: the rest is not read. */
+  #cut(): void {
     this.#received = true;
-    const body =
-      this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : this.#chunks.length === 0 ? EMPTY : Buffer.concat(this.#chunks, this.#size);
-    const answer: Answer = { phase: 'answered', status: this.#status, headers: this.#headers, body, truncated };
-    const decode = body.length === 0 ? undefined : decoderFor(this.#headers['content-encoding']);
-    if (decode === undefined) {
-      this.#settle(answer);
-      return;
-    }
-    this.#timer.cancel();
-    void decode(body, this.#limits.maxBody, truncated).then((decoded) => {
-      if ('body' in decoded) this.#settle({ ...answer, body: decoded.body, truncated: truncated || decoded.truncated });
-      else {
-        const message =
-          'bomb' in decoded ? 'the compressed body grows beyond all measure' : `the compressed body is broken: ${decoded.broken}`;
-        this.#settle({ phase: 'ambiguous', why: 'invalid-http', message, answering: true });
-      }
-    });
+    if (this.#headers['content-encoding'] === undefined) this.#size = Math.min(this.#size, this.#limits.maxBody);
+    this.#finish();
+    this.#controller?.abort(new Error('the body is over the cap'));
+  }
+
+  #finish(): void {
+    if (this.#settled) return;
+    const body = this.#receiver();
+    const answer = (kept: Kept): void =>
+      this.#settle({ phase: 'answered', status: this.#status, headers: this.#headers, ...kept, truncated: body.cut });
+    const kept = body.end();
+    if (kept instanceof Promise) kept.then(answer, (error: unknown) => this.#lose(error));
+    else answer(kept);
+  }
+
+  /** The body cannot be read, or it was received and cannot be kept: then nobody has its answer. */
+  #lose(error: unknown): void {
+    const [why, message] =
+      error instanceof BadCoding
+        ? (['invalid-http', error.message] as const)
+        : ([
+            'broken',
+            `the answer came, but its body could not be stored (${error instanceof Error ? error.name : String(error)})`,
+          ] as const);
+    this.#fail({ phase: 'ambiguous', why, message, answering: true });
   }
 
   #settle(event: Unmeasured<WireEvent>): void {
@@ -166,7 +233,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const timings: Timings = { total: this.#clock.now() - this.#began };
     if (this.#answeredAt !== undefined) timings.firstByte = this.#answeredAt - this.#began;
     const bytes = this.#size;
-    this.#chunks = [];
+    this.#body?.drop();
     this.#resolve({ ...event, timings, reused: this.#reused, bytes } as WireEvent);
   }
 }

@@ -6,6 +6,7 @@ import { connector, type Resolve, systemResolve } from './connector.ts';
 import { Exchange, type SocketState, type WireEvent } from './exchange.ts';
 import { type Allowed, compileAllow } from './guard.ts';
 import type { Limits } from './settings.ts';
+import { memorySink, type OpenSink } from './sink.ts';
 
 export type WireRequest = {
   /** One object per connection: connections do not share sockets, since each opened them under its own guard. */
@@ -17,6 +18,8 @@ export type WireRequest = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array | null;
   readonly limits: Limits;
+  /** Where the reply's body goes. Default: all of it stays in memory. */
+  readonly sink?: OpenSink;
   /** A socket of its own, so that a stale one can never make it ambiguous. */
   readonly fresh: boolean;
   readonly signal?: AbortSignal;
@@ -41,6 +44,8 @@ export type TransportOptions = {
 };
 
 type Place = { dispatcher: Dispatcher; done(): void };
+
+const inMemory: OpenSink = () => memorySink();
 
 const KEEP_ALIVE_MS = 4_000;
 /** After such a silence the process may have been frozen, and its idle sockets closed by the other side. */
@@ -70,7 +75,7 @@ export function transport(options: TransportOptions): Transport {
       return;
     }
     const place = request.fresh ? single(request) : pooled(request);
-    const exchange = new Exchange(request.limits, clock, (event) => {
+    const exchange = new Exchange({ limits: request.limits, clock, sink: request.sink ?? inMemory, uploads: false }, (event) => {
       signal?.removeEventListener('abort', abort);
       place.done();
       resolve(event);

@@ -163,6 +163,7 @@ async function replaysAlike(world: World, definition: ReturnType<typeof workflow
     entropy: ports.entropy,
     observe: () => {},
     services: ports.services,
+    payloads: ports.payloads,
     slot: async () => () => {},
     deliverLate: () => {},
   });

@@ -171,6 +171,7 @@ async function replaysAlikeOrNotAtAll(rig: Rig, definition: Workflow, value: unk
     entropy: ports.entropy,
     observe: () => {},
     services: {},
+    payloads: ports.payloads,
     slot: async () => () => {},
     deliverLate: () => {},
   }).then(() => {
