@@ -2,7 +2,7 @@
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
 import { nextAttempt } from './backoff.ts';
 import type { Call } from './call.ts';
-import { classify, type Decision } from './classify.ts';
+import { classify, type Decision, isRedirect } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
 import { failure, PreparedTooLate, unknownOutcome, unprepared } from './failures.ts';
@@ -13,6 +13,7 @@ import { scrub } from './redact.ts';
 import { storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
+import type { WireRequest } from './transport.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = { fresh: boolean };
@@ -35,6 +36,8 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
     const event = await send(call, http, prepared, env, { fresh, left: left(), traceparent });
+    // The credential is for the API: another origin was not sent it, and has nothing to say of it.
+    if (event.phase === 'answered' && event.stranger) refreshable = false;
     // A stale socket is nobody's failure: once, on another, free of charge.
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
@@ -71,7 +74,7 @@ async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise
   }
 }
 
-function send(
+async function send(
   call: Call,
   http: HttpRuntime,
   prepared: Prepared,
@@ -80,7 +83,7 @@ function send(
 ): Promise<WireEvent> {
   const { core, settings } = call;
   const { limits } = settings;
-  return http.transport.send({
+  const request: WireRequest = {
     allowed: core.allowed,
     connectTimeout: core.connectTimeout,
     origin: prepared.origin,
@@ -93,8 +96,16 @@ function send(
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     fresh: now.fresh,
     signal: env.signal,
-  });
+  };
+  const event = await http.transport.send(request);
+  if (event.phase !== 'answered' || !followed(call, event.status)) return event;
+  const { follow } = await import('./redirects.ts');
+  return follow(event, request, { transport: http.transport, clock: env.clock, secrets: prepared.secrets, accepted: call.accepted });
 }
+
+const followed = ({ method, effect, redirects, accepted }: Call, status: number): boolean =>
+  // To follow is to send again: never what may have had an effect.
+  redirects === 'follow' && (method === 'GET' || method === 'HEAD') && effect !== 'unsafe' && isRedirect(status) && !accepted.has(status);
 
 function conclude(
   call: Call,
@@ -150,7 +161,8 @@ function final(
   record: AttemptRecord,
   next?: { over: 'attempts' | 'throttles' | 'deadline'; at?: number },
 ): Verdict {
-  if (call.everyStatus && value !== undefined) return { type: 'done', value, record };
+  const redirected = event.phase === 'answered' && isRedirect(event.status) && (call.redirects === 'error' || event.stopped !== undefined);
+  if (call.everyStatus && value !== undefined && !redirected) return { type: 'done', value, record };
   const { retry } = call.settings;
   const because =
     next === undefined

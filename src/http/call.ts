@@ -25,6 +25,8 @@ export type Call = {
   readonly accepted: ReadonlySet<number>;
   readonly as?: As;
   readonly key?: string;
+  /** `manual`: a redirect is an answer like any other. */
+  readonly redirects: 'error' | 'follow' | 'manual';
   /** Every final answer is a reply, whatever its status: `fetch`. */
   readonly everyStatus: boolean;
 };
@@ -64,6 +66,7 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     accepted: named.length === 0 ? settings.acceptStatus : new Set([...settings.acceptStatus, ...named]),
     ...(options.as === undefined ? {} : { as: options.as }),
     ...(options.key === undefined ? {} : { key: options.key }),
+    redirects: settings.redirects,
     everyStatus: false,
   };
 }

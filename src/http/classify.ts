@@ -196,6 +196,10 @@ function byStatus(status: number, effect: Effect, facts: Facts): Decision {
   return { ...row(status === 500 ? '500' : 'other 5xx', 'transient', unlessUnsafe(effect), true), retries: 3 };
 }
 
+/** The statuses that say where else to look. The others of 3xx are answers. */
+export const isRedirect = (status: number): boolean =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+
 function unlessUnsafe(effect: Effect): 'retry' | 'unknown' {
   return effect === 'unsafe' ? 'unknown' : 'retry';
 }

@@ -12,13 +12,27 @@ import { type Receiver, receive } from './receive.ts';
 import type { Limits } from './settings.ts';
 import type { Kept, OpenSink } from './sink.ts';
 
-export type Timings = { total: number; firstByte?: number };
+/** Milliseconds; only of what happened. `dns`, `connect`, `tls` of the opening of a socket, the others from the asking for one on. */
+export type Timings = Opening & { total: number; firstByte?: number };
+export type Opening = { dns?: number; connect?: number; tls?: number };
 
-type Measured = { readonly timings: Timings; readonly reused: boolean; readonly bytes: number };
+/** A redirect that was followed. `to`: without its query. */
+export type Hop = { status: number; to: string };
+
+type Measured = {
+  readonly timings: Timings;
+  readonly reused: boolean;
+  readonly bytes: number;
+  readonly hops?: Hop[];
+  /** Why a redirect that was to be followed was not. */
+  readonly stopped?: string;
+};
 /** `stored`: the body is in the payload store, and `body` is empty. */
 export type Answer = { phase: 'answered'; status: number; headers: Record<string, string>; truncated: boolean } & {
   -readonly [Field in keyof Kept]: Kept[Field];
-};
+} & Redirected;
+/** Where an answer came from, if not from where it was asked for. `stranger`: another origin has had a part in it. */
+type Redirected = { readonly url?: string; readonly stranger?: true };
 export type WireEvent = Measured &
   (
     | Answer
@@ -29,7 +43,7 @@ export type WireEvent = Measured &
 type Unmeasured<T> = T extends unknown ? Omit<T, keyof Measured> : never;
 
 /** What a socket has been used for; one for each client of a pool. */
-export type SocketState = { used: boolean };
+export type SocketState = { used: boolean; opening?: Opening };
 
 /** How often a running exchange is looked at, ms: idle bodies are noticed at most so much late. */
 const LOOK_MS = 5_000;
@@ -230,7 +244,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     this.#settled = true;
     this.#timer.cancel();
-    const timings: Timings = { total: this.#clock.now() - this.#began };
+    const timings: Timings = { ...(this.#reused ? {} : this.socket?.opening), total: this.#clock.now() - this.#began };
     if (this.#answeredAt !== undefined) timings.firstByte = this.#answeredAt - this.#began;
     const bytes = this.#size;
     this.#body?.drop();

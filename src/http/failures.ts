@@ -68,5 +68,6 @@ function whatHappened(event: WireEvent): string {
   if (event.phase !== 'answered') return event.message;
   const { status } = event;
   if (event.truncated && status < 300) return `the body of the answer (${status}) is over the cap`;
-  return `answered ${status}${status >= 300 && status < 400 ? ' (redirects are not followed)' : ''}`;
+  if (status < 300 || status >= 400) return `answered ${status}`;
+  return `answered ${status} (${event.stopped === undefined ? 'redirects are not followed' : `the redirect is not followed: ${event.stopped}`})`;
 }

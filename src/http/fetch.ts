@@ -6,6 +6,7 @@ import { isSendableHeader, reservedHeader } from './headers.ts';
 import { encodeForm } from './multipart.ts';
 import { requestPath } from './path.ts';
 import { bytesOf, type StoredReply } from './reply.ts';
+import type { Settings } from './settings.ts';
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
@@ -36,8 +37,16 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
     settings,
     effect: effectOf(core, settings, method, label),
     accepted: settings.acceptStatus,
+    redirects: redirectsOf(init.redirect, request, settings.redirects),
     everyStatus: true,
   };
+}
+
+/** What `fetch` follows by default is followed where the connection says so, and is an answer where it does not. */
+function redirectsOf(given: RequestInit['redirect'], request: Request | undefined, settled: Settings['redirects']): Call['redirects'] {
+  // Every Request says `follow` unless it was told otherwise.
+  const said = given ?? (request?.redirect === 'follow' ? undefined : request?.redirect);
+  return said ?? (settled === 'follow' ? 'follow' : 'manual');
 }
 
 /** Statuses that a Response may not have a body with. */
@@ -64,7 +73,10 @@ export function responseOf(text: string, call: Call): Response {
   // A text given to Response names a content type of its own where there is none.
   if (stored.headers['content-type'] === undefined) response.headers.delete('content-type');
   const { origin, prefix } = call.core.base();
-  return Object.defineProperty(response, 'url', { value: `${origin}${prefix}${call.path}` });
+  return Object.defineProperties(response, {
+    url: { value: stored.url ?? `${origin}${prefix}${call.path}` },
+    redirected: { value: stored.url !== undefined },
+  });
 }
 
 function relativePath(core: Core, url: string, method: string): string {

@@ -14,6 +14,7 @@ export type As = 'json' | 'text' | 'bytes';
 export type QueryValue = string | number | boolean | null | undefined;
 export type Query = { readonly [name: string]: QueryValue | readonly QueryValue[] };
 export type OnUnknown = 'pause' | 'throw' | 'retry' | Reconcile;
+export type Redirects = 'error' | 'follow';
 export type Schema = StandardSchemaV1 | { readonly [status: number]: StandardSchemaV1 };
 
 export type TimeLimits = {
@@ -52,6 +53,11 @@ export type CommonOptions = {
   retry?: RetryOptions;
   /** What is done about an unsafe call of which nobody knows whether it happened. Default `pause`. */
   onUnknown?: OnUnknown;
+  /**
+   * `follow`: a GET or HEAD that is not `unsafe` follows up to 3 redirects, each checked by the guard like any URL, never from https to
+   * http; another origin is sent no credentials. Default `error`: a redirect fails the call.
+   */
+  redirects?: Redirects;
   /** Bytes of a body, decoded. Default 10,000,000. */
   maxBody?: number;
   /** A larger body is cut and marked `truncated` (`reply`, the default), or the call fails. */

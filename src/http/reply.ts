@@ -20,15 +20,18 @@ export type StoredReply = {
   readonly text?: string;
   readonly base64?: string;
   readonly truncated?: true;
+  /** Where redirects led to. */
+  readonly url?: string;
 };
 
-export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'truncated'>): string {
-  const { status, headers, body } = answer;
+export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'truncated' | 'url'>): string {
+  const { status, headers, body, url } = answer;
   const stored: StoredReply = {
     status,
     headers,
     ...(body.length === 0 ? {} : isUtf8(body) ? { text: body.toString('utf8') } : { base64: body.toString('base64') }),
     ...(answer.truncated ? { truncated: true } : {}),
+    ...(url === undefined ? {} : { url }),
   };
   return JSON.stringify(stored);
 }

@@ -3,7 +3,7 @@ import { type Duration, milliseconds } from '../engine/duration.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import type { Effect } from '../engine/operation.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
-import type { Arrays, CommonOptions, OnUnknown, RetryOptions, TimeLimits } from './options.ts';
+import type { Arrays, CommonOptions, OnUnknown, Redirects, RetryOptions, TimeLimits } from './options.ts';
 import { isReconcile } from './unknown.ts';
 
 export type Limits = {
@@ -30,6 +30,7 @@ export type Settings = {
   readonly limits: Limits;
   readonly retry: RetryPolicy;
   readonly onUnknown: OnUnknown;
+  readonly redirects: Redirects;
   readonly onTruncated: 'reply' | 'fail';
 };
 
@@ -40,6 +41,7 @@ export const DEFAULTS: Settings = Object.freeze({
   limits: Object.freeze({ total: 30_000, headers: 15_000, idle: 5_000, minRate: 1_024, maxBody: 10_000_000 }),
   retry: Object.freeze({ attempts: 6, throttles: 100, deadline: 24 * 3_600_000 }),
   onUnknown: 'pause',
+  redirects: 'error',
   onTruncated: 'reply',
 });
 
@@ -51,6 +53,7 @@ export const COMMON_FIELDS = [
   'timeout',
   'retry',
   'onUnknown',
+  'redirects',
   'maxBody',
   'onTruncated',
 ] as const satisfies readonly (keyof CommonOptions)[];
@@ -80,6 +83,7 @@ export function settle(base: Settings, options: CommonOptions, where: string): S
     onUnknown: isReconcile(options.onUnknown)
       ? options.onUnknown
       : oneOf(options.onUnknown ?? base.onUnknown, ['pause', 'throw', 'retry'], where, 'onUnknown', ', or reconcile(fn)'),
+    redirects: oneOf(options.redirects ?? base.redirects, ['error', 'follow'], where, 'redirects'),
     onTruncated: oneOf(options.onTruncated ?? base.onTruncated, ['reply', 'fail'], where, 'onTruncated'),
   };
 }
