@@ -3,6 +3,7 @@ import type { Json } from './json.ts';
 
 /** Code → what it means and what to do. docs/errors.md is made from this table. */
 export const ERROR_CODES = {
+  E_ABORTED: 'The signal of a call was aborted before its outcome was known.',
   E_ABSENT_CONTEXT:
     'A durable operation was called in a worker but outside its run. Call it from the workflow function, or from code that it awaits.',
   E_BAD_DURATION: "A duration is not a number of milliseconds or a text such as '250ms', '30s', '5m', '2h', '3 days'.",

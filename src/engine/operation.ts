@@ -31,6 +31,8 @@ export type Operation = {
   readonly keyTtl?: number;
   /** The longest one attempt can take, ms: none starts unless the invocation has that much time left and a reserve. */
   readonly timeout: number;
+  /** User code's own. An abort is the operation's outcome, delivered like any other: nothing reaches user code out of band. */
+  readonly signal?: AbortSignal;
   /** One try. Must not reject: what it throws is a fault of its own and fails the operation. */
   attempt(env: AttemptEnv): Promise<Verdict>;
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
@@ -68,7 +70,7 @@ export type AttemptEnv = {
   readonly remaining: number;
   /** Where what is too large for the journal goes: the run's own, under `runs/<id>/`. Absent where `run` is. */
   readonly payloads?: PayloadStore;
-  /** Aborted when the run's context closes. */
+  /** Aborted when the run's context closes, or user code gives it up; never for what must not be broken off. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly entropy: Entropy;

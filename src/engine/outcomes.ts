@@ -8,6 +8,7 @@ export function unknownOutcome(label: string, why: string): ErrorData {
 }
 
 export const INTERRUPTED = 'the worker died after this may have been sent';
+export const GIVEN_UP = 'its signal was aborted while it was being sent';
 export const KEY_EXPIRED = 'it was first sent longer ago than the API keeps its idempotency key';
 
 export function noRoom({ label, timeout }: Operation): ErrorData {

@@ -2,13 +2,14 @@
  * One issued operation on its way to a result: waits for its time, makes its START durable, attempts, and acts on the verdict.
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
+import { abortedBy, watchAbort } from './abort.ts';
 import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { Late } from './history.ts';
 import type { Json } from './json.ts';
 import type { AttemptEnv, Verdict } from './operation.ts';
-import { hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, unknownOutcome } from './outcomes.ts';
+import { GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, unknownOutcome } from './outcomes.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
 export const SHORT_WAIT_MS = 2_000;
@@ -23,6 +24,9 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   const { clock } = desk;
   const known = desk.history.progress.get(task.id);
   const effectful = operation.effect !== 'safe';
+  /** User code has given it up, and waits for it no more. */
+  let aborted = operation.signal?.aborted ?? false;
+  const givenUp = operation.signal && watchAbort(operation.signal, desk.signal, abort);
 
   if (effectful || desk.cancellation.pending()) {
     become('barrier');
@@ -35,6 +39,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let throttles = known?.throttles ?? 0;
   let sent = known?.sent ?? 0;
   let firstSentAt = known?.firstSentAt;
+  let everSent = firstSentAt !== undefined;
+  let sending = false;
   const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
   let next = known?.next ?? 0;
   /** `next` is in the journal already. */
@@ -69,12 +75,14 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     if (operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, INTERRUPTED));
   }
   if (told) sendAnew();
+  if (aborted) return finish(failedWith(abortedBy(operation, mayHaveHappened())));
 
   for (;;) {
     // Effects in flight are finished first; of all others it is known how far they came.
     if (desk.cancellation.pending() && !open && !unknown) {
       become('held');
-      return finish(failedWith(asCancelled(await desk.cancellation.hold(task))));
+      const error = await desk.cancellation.hold(task);
+      return aborted ? undefined : finish(failedWith(asCancelled(error)));
     }
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
@@ -89,19 +97,22 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       }
       // The place comes before START: nothing may stand between a durable START and the sending but the check of time.
       const release = await desk.slot();
-      if (desk.closed()) return release();
+      if (desk.closed() || aborted) return release();
       if (!hasTime() || (effectful && !(await makeDurable()))) {
         release();
-        if (!desk.closed()) defer();
+        if (!desk.closed() && !aborted) defer();
         return;
       }
       startedAt = clock.now();
       desk.sending(task, true);
+      sending = everSent = true;
       verdict = await ask(() => operation.attempt(env()));
+      sending = false;
       desk.sending(task, false);
       release();
     }
     desk.attempted(task, attempt, startedAt, verdict);
+    if (aborted && !desk.gone()) return afterwards(verdict);
     if (verdict.record !== undefined) attempts.push(verdict.record);
     if (desk.gone()) {
       if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {
@@ -151,8 +162,30 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   }
 
   function finish(completion: Completion): void {
+    givenUp?.unwatch();
     desk.complete(completion);
     become('over');
+  }
+
+  /** At any time before the outcome is known. What is replayed still has its outcome from the journal, or gets this one after it. */
+  function abort(): void {
+    if (task.state === 'over' || desk.gone()) return;
+    aborted = true;
+    if (task.state === 'barrier') return;
+    if (sending && operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, GIVEN_UP));
+    finish(failedWith(abortedBy(operation, mayHaveHappened())));
+  }
+
+  function mayHaveHappened(): boolean {
+    return unknown !== undefined || (everSent && effectful && operation.effect !== 'unsafe');
+  }
+
+  /** User code does not hear of it any more; a redrive does, which would otherwise not know what became of it. */
+  function afterwards(verdict: Verdict): void {
+    if (operation.effect !== 'unsafe' || verdict.type === 'unknown') return;
+    const made = verdict.record === undefined ? {} : { attempts: [verdict.record] };
+    if (verdict.type !== 'done') desk.append({ k: 'unsent', ...about(), ...made });
+    else desk.append({ k: 'settled', ...about(), ...made, ...(verdict.value === undefined ? {} : { value: { text: verdict.value } }) });
   }
 
   function failedWith(error: ErrorData): Completion {
@@ -217,7 +250,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       become('parked');
     }
     await new Promise<void>((due) => desk.at(time, due));
-    if (desk.closed()) return false;
+    if (desk.closed() || aborted) return false;
     delete task.wakeAt;
     become('busy');
     return true;
@@ -264,7 +297,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       });
     }
     await desk.durable();
-    if (!desk.closed() && hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
+    if (!desk.closed() && !aborted && hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
     if (operation.effect === 'unsafe' ? open : needed) unsent();
     return false;
   }
@@ -288,11 +321,18 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       quickRetries,
       remaining: Math.max(0, desk.deadline - RESERVE_MS - clock.now()),
       payloads: desk.payloads,
-      signal: effectful ? NEVER : desk.signal,
+      signal: signalOf(),
       clock,
       entropy: desk.entropy,
       services: desk.services,
     };
+  }
+
+  /** What nobody waits for is broken off where that does no harm. */
+  function signalOf(): AbortSignal {
+    if (operation.effect === 'unsafe' || (effectful && !givenUp)) return NEVER;
+    if (!givenUp) return desk.signal;
+    return effectful ? givenUp.signal : AbortSignal.any([givenUp.signal, desk.signal]);
   }
 
   /** An attempt that throws is a fault of its maker: final, and said so. */

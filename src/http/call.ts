@@ -29,9 +29,10 @@ export type Call = {
   readonly redirects: 'error' | 'follow' | 'manual';
   /** Every final answer is a reply, whatever its status: `fetch`. */
   readonly everyStatus: boolean;
+  readonly signal?: AbortSignal;
 };
 
-const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'json', 'body']);
+const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'body']);
 export const AGENT = 'holdfast';
 const ACCEPT = 'application/json, */*;q=0.8';
 export const ENCODINGS = 'gzip, deflate, br';
@@ -43,6 +44,7 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
   const settings = settle(settingsFor(core, method, path), options, label);
   if (options.as !== undefined && !['json', 'text', 'bytes'].includes(options.as)) bad(label, 'as', "must be 'json' | 'text' | 'bytes'");
   if (options.key !== undefined && (typeof options.key !== 'string' || options.key === '')) bad(label, 'key', 'must be a text');
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) bad(label, 'signal', 'must be an AbortSignal');
   checkSchema(options.schema, label);
   const body = bodyOf(method, options, label);
   const named = statusesOf(options.schema);
@@ -68,6 +70,7 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     ...(options.key === undefined ? {} : { key: options.key }),
     redirects: settings.redirects,
     everyStatus: false,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
 }
 

@@ -2,11 +2,12 @@
 import { currentRun } from '../engine/context.ts';
 import { buildCall, type Call } from './call.ts';
 import { type Core, forAccount, makeCore } from './core.ts';
-import { callOfFetch, type Fetch, responseOf } from './fetch.ts';
+import { callOfFetch, type Fetch } from './fetch.ts';
 import { callOperation } from './operation.ts';
 import type { BodyOptions, CallOptions, ConnectionOptions } from './options.ts';
 import { callPlainly } from './plain.ts';
 import type { ReplyOf } from './reply-types.ts';
+import { responseOf } from './response.ts';
 import { plainRuntime } from './runtime.ts';
 import { typedReply } from './schema.ts';
 import { bad } from './settings.ts';
@@ -31,7 +32,7 @@ export type Connection = {
     path: string,
     options?: Options,
   ) => Promise<ReplyOf<Options>>;
-  /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. In a run `init.signal` is not looked at. */
+  /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. */
   readonly fetch: Fetch;
   /** The same API for one customer of ours: part of every identity and idempotency key. */
   for(account: string): Connection;
@@ -86,8 +87,7 @@ function connectionOf(core: Core): Connection {
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
-      const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-      return responseOf(await issue(call, signal ?? undefined), call);
+      return responseOf(await issue(call), call);
     },
     for: (account: string) => connectionOf(forAccount(core, account)),
   } as Connection;
@@ -100,9 +100,9 @@ async function send(core: Core, method: string, path: string, options: BodyOptio
   return typedReply(await issue(call), options, call.label);
 }
 
-async function issue(call: Call, signal?: AbortSignal): Promise<string> {
+async function issue(call: Call): Promise<string> {
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
   if (here) return (await here.run.issue(operation)) as string;
-  return (await callPlainly(operation, { runtime: plainRuntime(), ...(signal === undefined ? {} : { signal }) })) as string;
+  return (await callPlainly(operation, { runtime: plainRuntime() })) as string;
 }

@@ -61,9 +61,16 @@ export function reviveCallError(data: ErrorData, value: string | undefined): Err
     case 'E_DEADLINE':
     case 'E_REQUEST_INVALID':
       return new CallError(data.code, data.message, detail, reply);
+    case 'E_ABORTED':
+      return abortError(data);
     default:
       return reviveError(data);
   }
+}
+
+/** As `fetch` rejects, so that whoever asks for the name finds it. `detail.mayHaveHappened`: it had been sent. */
+function abortError({ name, message, detail = {} }: ErrorData): Error {
+  return Object.assign(new DOMException(message, name), { detail: { code: 'E_ABORTED', ...detail } });
 }
 
 function numberOr<T>(value: Json | undefined, otherwise: T): number | T {

@@ -1,31 +1,33 @@
-/** `fetch` over a connection: takes what `fetch` takes, gives a real `Response` for every final status, with the call's durability. */
+/** `fetch` over a connection: takes what `fetch` takes and makes a call of it. What it gives is response.ts. */
 import { AGENT, type Call, ENCODINGS, fingerprint, shown } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
-import { encodeForm } from './multipart.ts';
+import { encodeForm, settleBoundary } from './multipart.ts';
 import { requestPath } from './path.ts';
-import { bytesOf, type StoredReply } from './reply.ts';
 import type { Settings } from './settings.ts';
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** Rejects with `E_REQUEST_INVALID` for URLs of another origin: the connection's credentials are for its own API. */
 export async function callOfFetch(core: Core, input: string | URL | Request, init: RequestInit = {}): Promise<Call> {
-  const request = input instanceof Request ? input : undefined;
-  const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
+  const request = requestOf(input);
+  const method = String(init.method ?? request?.method ?? 'GET').toUpperCase();
   const path = relativePath(core, request?.url ?? String(input), method);
   const label = `${method} ${core.id} ${shown(path)}`;
-  const { body, type } = await bodyOf(init.body ?? undefined, request, method, label);
+  const given = headersOf(init.headers ?? request?.headers, label);
   const settings = settingsFor(core, method, path);
+  const stated = given['content-type'] ?? settings.headers['content-type'];
+  const { body, type } = await bodyOf(init.body ?? undefined, request, method, stated, label);
   const headers: Record<string, string> = {
     accept: '*/*',
     'accept-encoding': ENCODINGS,
     'user-agent': AGENT,
     ...settings.headers,
-    ...headersOf(init.headers ?? request?.headers, label),
+    ...given,
   };
-  if (type !== undefined && (headers['content-type'] === undefined || type.startsWith('multipart/'))) headers['content-type'] = type;
+  if (type !== undefined) headers['content-type'] = type;
+  const signal = init.signal === undefined ? request?.signal : init.signal;
   return {
     core,
     method,
@@ -39,6 +41,7 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
     accepted: settings.acceptStatus,
     redirects: redirectsOf(init.redirect, request, settings.redirects),
     everyStatus: true,
+    ...(signal ? { signal } : {}),
   };
 }
 
@@ -49,34 +52,9 @@ function redirectsOf(given: RequestInit['redirect'], request: Request | undefine
   return said ?? (settled === 'follow' ? 'follow' : 'manual');
 }
 
-/** Statuses that a Response may not have a body with. */
-const BODILESS = new Set([204, 205, 304]);
-
-/** Carries `x-should-retry: false`: what is left to be done about it has been done, an SDK's own retries would come on top. */
-export function responseOf(text: string, call: Call): Response {
-  const stored = JSON.parse(text) as StoredReply;
-  if (stored.truncated) {
-    const { limits } = call.settings;
-    throw new CallError(
-      'E_CALL_FAILED',
-      `${call.label}: the body of the answer (${stored.status}) is over maxBody (${limits.maxBody} bytes)`,
-      {
-        status: stored.status,
-        connection: call.core.name,
-      },
-    );
-  }
-  const headers = new Headers(stored.headers);
-  headers.set('x-should-retry', 'false');
-  const empty = BODILESS.has(stored.status) || (stored.text === undefined && stored.base64 === undefined);
-  const response = new Response(empty ? null : (stored.text ?? bytesOf(stored)), { status: stored.status, headers });
-  // A text given to Response names a content type of its own where there is none.
-  if (stored.headers['content-type'] === undefined) response.headers.delete('content-type');
-  const { origin, prefix } = call.core.base();
-  return Object.defineProperties(response, {
-    url: { value: stored.url ?? `${origin}${prefix}${call.path}` },
-    redirected: { value: stored.url !== undefined },
-  });
+/** Also one of another implementation: SDKs bring their own. */
+function requestOf(input: string | URL | Request): Request | undefined {
+  return typeof input === 'object' && !(input instanceof URL) && 'url' in input ? input : undefined;
 }
 
 function relativePath(core: Core, url: string, method: string): string {
@@ -84,10 +62,10 @@ function relativePath(core: Core, url: string, method: string): string {
   const { origin, prefix } = core.base();
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const inside = parsed?.origin === origin && (prefix === '' || parsed.pathname === prefix || parsed.pathname.startsWith(`${prefix}/`));
-  if (!parsed || !inside) {
+  if (!parsed || !inside || parsed.username !== '' || parsed.password !== '') {
     throw new CallError(
       'E_REQUEST_INVALID',
-      `${method} ${core.id}: fetch is for URLs below the connection's baseUrl, ${origin}${prefix}; use a connection of its own for others`,
+      `${method} ${core.id}: fetch is for URLs below the connection's baseUrl, ${origin}${prefix}, without credentials in them; use a connection of its own for others`,
       {
         connection: core.name,
         field: 'input',
@@ -110,22 +88,38 @@ function headersOf(given: RequestInit['headers'], label: string): Record<string,
   return headers;
 }
 
+/** `type`: the content type that follows from the body; absent where the one given, or none, is right. */
 type Encoded = { body: string | Uint8Array | null; type?: string };
 
-async function bodyOf(body: RequestInit['body'], request: Request | undefined, method: string, label: string): Promise<Encoded> {
-  if (body === undefined || body === null) {
-    if (!request?.body) return { body: null };
-    return { body: new Uint8Array(await request.clone().arrayBuffer()) };
-  }
+async function bodyOf(
+  body: RequestInit['body'],
+  request: Request | undefined,
+  method: string,
+  given: string | undefined,
+  label: string,
+): Promise<Encoded> {
+  const content = body ?? request?.body ?? undefined;
+  if (content === undefined) return { body: null };
   if (method === 'GET' || method === 'HEAD')
     throw new CallError('E_REQUEST_INVALID', `${label}: a ${method} cannot have a body`, { field: 'body' });
+  // Of a copy, so that whoever gave the Request can still read it, or send it again.
+  if (body === undefined || body === null) return withBoundary(new Uint8Array(await (request as Request).clone().arrayBuffer()), given);
   // Read at once where that is possible: a call is best issued in the very turn in which it is written.
-  if (typeof body === 'string') return { body, type: 'text/plain;charset=UTF-8' };
-  if (body instanceof URLSearchParams) return { body: body.toString(), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
-  if (body instanceof ArrayBuffer) return { body: new Uint8Array(body.slice(0)) };
-  if (ArrayBuffer.isView(body)) return { body: new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice() };
+  if (typeof body === 'string') return withBoundary(body, given ?? 'text/plain;charset=UTF-8');
+  if (body instanceof URLSearchParams) return withType(body.toString(), given, 'application/x-www-form-urlencoded;charset=UTF-8');
+  if (body instanceof ArrayBuffer) return withBoundary(new Uint8Array(body.slice(0)), given);
+  if (ArrayBuffer.isView(body)) return withBoundary(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice(), given);
   if (body instanceof FormData) return encodeForm(body);
-  const type = body instanceof Blob && body.type !== '' ? body.type : undefined;
   const bytes = new Uint8Array(await new Response(body as ConstructorParameters<typeof Response>[0]).arrayBuffer());
-  return { body: bytes, ...(type === undefined ? {} : { type }) };
+  return withBoundary(bytes, given ?? (body instanceof Blob && body.type !== '' ? body.type : undefined));
+}
+
+function withType(body: string | Uint8Array, given: string | undefined, otherwise: string): Encoded {
+  return given === undefined ? { body, type: otherwise } : { body };
+}
+
+/** Forms that came encoded have a boundary that chance made up: it would make another call of each replay. */
+function withBoundary(body: string | Uint8Array, type: string | undefined): Encoded {
+  if (type === undefined) return { body };
+  return /^multipart\//i.test(type) ? settleBoundary(body, type) : { body, type };
 }

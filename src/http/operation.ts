@@ -30,6 +30,7 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Oper
     ...(call.bodyHash === undefined ? {} : { bodyHash: call.bodyHash }),
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
     attempt: (env) => traced(call, env, (traceparent) => attempt(call, memory, env, traceparent)),
     unknown: (env) => unknown(call, env),
     adopt: (given) => storeTold(given as ToldReply, call.as),

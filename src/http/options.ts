@@ -115,6 +115,8 @@ export type CallOptions = CommonOptions & {
   key?: string;
   /** For people: shown in place of the path. */
   label?: string;
+  /** Gives the call up: it rejects with an `AbortError`. What is `unsafe` and was sent is not called back. */
+  signal?: AbortSignal;
 };
 
 export type BodyOptions = CallOptions & {

@@ -7,14 +7,12 @@ import { HTTP_SERVICE, type HttpRuntime } from './runtime.ts';
 
 const NEVER = new AbortController().signal;
 
-export type PlainOptions = {
-  readonly runtime: HttpRuntime;
-  readonly signal?: AbortSignal;
-};
+export type PlainOptions = { readonly runtime: HttpRuntime };
 
 /** Resolves with the reply in the journal's form. Rejects with the call's error, or with the signal's reason. */
 export async function callPlainly(operation: Operation, options: PlainOptions): Promise<string | undefined> {
-  const { signal = NEVER, runtime } = options;
+  const { runtime } = options;
+  const { signal = NEVER } = operation;
   const { clock, entropy } = runtime;
   const keyMaterial = entropy.id();
   const issuedAt = clock.now();
