@@ -1,4 +1,5 @@
 /** `fetch` over a connection: takes what `fetch` takes, gives a real `Response` for every final status, with the call's durability. */
+import { pathBelow } from './base-url.ts';
 import { AGENT, type Call, ENCODINGS, fingerprint, shown } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
@@ -69,10 +70,10 @@ export function responseOf(text: string, call: Call): Response {
 
 function relativePath(core: Core, url: string, method: string): string {
   if (!/^[a-z][a-z0-9+.-]*:/i.test(url)) return url;
-  const { origin, prefix } = core.base();
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const inside = parsed?.origin === origin && (prefix === '' || parsed.pathname === prefix || parsed.pathname.startsWith(`${prefix}/`));
-  if (!parsed || !inside) {
+  const base = core.base();
+  const { origin, prefix } = base;
+  const path = URL.canParse(url) ? pathBelow(base, new URL(url)) : undefined;
+  if (path === undefined) {
     throw new CallError(
       'E_REQUEST_INVALID',
       `${method} ${core.id}: fetch is for URLs below the connection's baseUrl, ${origin}${prefix}; use a connection of its own for others`,
@@ -82,7 +83,7 @@ function relativePath(core: Core, url: string, method: string): string {
       },
     );
   }
-  return (parsed.pathname.slice(prefix.length) || '/') + parsed.search;
+  return path;
 }
 
 /** What belongs to the socket is ours to say; everything else is sent as given. */
