@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   E_MESSAGE_TOO_LARGE: 'A start message is larger than 256 KB. Store the data and send a reference.',
   E_NOT_APPLICABLE: 'What was asked for does not apply to the run as it is now. The message names its status and what to do.',
   E_NOT_SERIALISABLE: 'A value is not plain JSON and cannot be journaled.',
+  E_PAGING:
+    'A list cannot be read to its end: the next page is outside the connection, was read before, or is one too many. The message says which.',
   E_PAYLOAD_MISSING: 'A stored payload is gone.',
   E_PORT_TAKEN: 'A port is in use. The message names the flag that changes it.',
   E_REQUEST_INVALID: 'The request could not be built from the options given.',

@@ -55,3 +55,10 @@ function parseBase(text: string, where: string, field: string): Base {
   if (url.search !== '' || url.hash !== '') bad(where, field, 'must not have a query or fragment');
   return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, ''), hostname: url.hostname };
 }
+
+/** The path and query of a URL, relative to `base`, for URLs that an API names; `undefined` where it is of another origin or above the base's path. */
+export function pathBelow({ origin, prefix }: Base, url: URL): string | undefined {
+  const bare = url.username === '' && url.password === '';
+  const inside = bare && url.origin === origin && (prefix === '' || url.pathname === prefix || url.pathname.startsWith(`${prefix}/`));
+  return inside ? (url.pathname.slice(prefix.length) || '/') + url.search : undefined;
+}

@@ -4,9 +4,11 @@ import { buildCall, type Call } from './call.ts';
 import { type Core, forAccount, makeCore } from './core.ts';
 import { callOfFetch, type Fetch } from './fetch.ts';
 import { callOperation } from './operation.ts';
-import type { BodyOptions, CallOptions, ConnectionOptions } from './options.ts';
+import type { BodyOptions, CallOptions, ConnectionOptions, PagesOptions, Schema } from './options.ts';
+import type { Paging } from './paging.ts';
 import { callPlainly } from './plain.ts';
-import type { ReplyOf } from './reply-types.ts';
+import type { Reply } from './reply.ts';
+import type { DataOf, ItemOf, ReplyOf } from './reply-types.ts';
 import { responseOf } from './response.ts';
 import { plainRuntime } from './runtime.ts';
 import { typedReply } from './schema.ts';
@@ -14,6 +16,15 @@ import { bad } from './settings.ts';
 
 type Bodyless = <const Options extends CallOptions = CallOptions>(path: string, options?: Options) => Promise<ReplyOf<Options>>;
 type WithBody = <const Options extends BodyOptions = BodyOptions>(path: string, options?: Options) => Promise<ReplyOf<Options>>;
+
+type Pages = <const S extends Schema | undefined = undefined, One = ItemOf<DataOf<S>>>(
+  path: string,
+  options?: Omit<PagesOptions, 'schema' | 'items' | 'next'> & {
+    schema?: S;
+    items?: (reply: Reply<DataOf<S>>) => Iterable<One>;
+    next?: Paging<DataOf<S>>;
+  },
+) => AsyncIterable<One>;
 
 export type Connection = {
   readonly name: string;
@@ -32,6 +43,11 @@ export type Connection = {
     path: string,
     options?: Options,
   ) => Promise<ReplyOf<Options>>;
+  /**
+   * The items of a list that comes in pages, one call a page, each page asked for when it is needed. Beginning anew with every iteration.
+   * Besides what calls throw: `E_PAGING` for a page that was read before, is outside the connection, or is one more than `maxPages`.
+   */
+  readonly pages: Pages;
   /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. */
   readonly fetch: Fetch;
   /** The same API for one customer of ours: part of every identity and idempotency key. */
@@ -84,6 +100,16 @@ function connectionOf(core: Core): Connection {
       if (typeof method !== 'string' || !/^[A-Za-z]+$/.test(method))
         bad(`connection "${core.name}"`, 'method', `must be an HTTP method, not ${String(method)}`);
       return send(core, method.toUpperCase(), path, options);
+    },
+    pages(path: string, options: PagesOptions = {}) {
+      const { next = core.paging } = options;
+      if (typeof next?.walk !== 'function')
+        bad(
+          `connection "${core.name}"`,
+          'next',
+          'of pages() must be byLink(), byCursor(…), byOffset(…), byPage(…), byNextUrl(…) or byFunction(…)',
+        );
+      return next.walk({ core, send }, path, options);
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);

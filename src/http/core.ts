@@ -6,6 +6,7 @@ import { type Base, baseOf } from './base-url.ts';
 import { type Allowed, compileAllow } from './guard.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
 import type { ConnectionOptions, RateLimit, RouteOptions } from './options.ts';
+import type { Paging } from './paging.ts';
 import { pathPattern } from './path.ts';
 import { bad, COMMON_FIELDS, DEFAULTS, onlyKnown, positive, type Settings, settle, wholeNumber } from './settings.ts';
 
@@ -26,6 +27,7 @@ export type Core = {
   readonly allowed: Allowed;
   readonly connectTimeout: number;
   readonly rateLimits: readonly { readonly requests: number; readonly per: number }[];
+  readonly paging?: Paging;
   readonly judge: Pick<ConnectionOptions, 'successWhen' | 'inFlightWhen' | 'unavailableMeansUntouched'>;
 };
 
@@ -44,6 +46,7 @@ const CONNECTION_FIELDS = new Set<string>([
   'successWhen',
   'inFlightWhen',
   'unavailableMeansUntouched',
+  'paging',
 ]);
 
 /** Throws `E_BAD_OPTION` or `E_BAD_DURATION`, naming connection and field. */
@@ -72,6 +75,7 @@ export function makeCore(options: ConnectionOptions): Core {
     allowed: compileAllow(options.allow ?? [], where),
     connectTimeout: options.connectTimeout === undefined ? 3_000 : positive(options.connectTimeout, where, 'connectTimeout'),
     rateLimits: ratesOf(options.rateLimit, where),
+    ...(options.paging === undefined ? {} : { paging: options.paging }),
     judge: options,
   };
 }

@@ -1,4 +1,5 @@
 /** `fetch` over a connection: takes what `fetch` takes and makes a call of it. What it gives is response.ts. */
+import { pathBelow } from './base-url.ts';
 import { AGENT, type Call, ENCODINGS, fingerprint, shown } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
@@ -59,10 +60,10 @@ function requestOf(input: string | URL | Request): Request | undefined {
 
 function relativePath(core: Core, url: string, method: string): string {
   if (!/^[a-z][a-z0-9+.-]*:/i.test(url)) return url;
-  const { origin, prefix } = core.base();
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const inside = parsed?.origin === origin && (prefix === '' || parsed.pathname === prefix || parsed.pathname.startsWith(`${prefix}/`));
-  if (!parsed || !inside || parsed.username !== '' || parsed.password !== '') {
+  const base = core.base();
+  const { origin, prefix } = base;
+  const path = URL.canParse(url) ? pathBelow(base, new URL(url)) : undefined;
+  if (path === undefined) {
     throw new CallError(
       'E_REQUEST_INVALID',
       `${method} ${core.id}: fetch is for URLs below the connection's baseUrl, ${origin}${prefix}, without credentials in them; use a connection of its own for others`,
@@ -72,7 +73,7 @@ function relativePath(core: Core, url: string, method: string): string {
       },
     );
   }
-  return (parsed.pathname.slice(prefix.length) || '/') + parsed.search;
+  return path;
 }
 
 /** What belongs to the socket is ours to say; everything else is sent as given. */

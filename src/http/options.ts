@@ -4,6 +4,7 @@ import type { Duration } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
 import type { Auth } from './auth.ts';
 import type { BaseUrl } from './base-url.ts';
+import type { Paging } from './paging.ts';
 import type { Reply } from './reply.ts';
 import type { Reconcile } from './unknown.ts';
 
@@ -101,6 +102,8 @@ export type ConnectionOptions = CommonOptions & {
   successWhen?: (reply: Reply) => boolean | 'throttle' | 'transient' | 'permanent';
   /** Whether a 409 to a keyed call says that the first one is still being worked on. */
   inFlightWhen?: (reply: Reply) => boolean;
+  /** How its lists hang together: what `pages()` does without `next`. */
+  paging?: Paging;
   /** Whether a 503 of this API always means that nothing was done. Default false. */
   unavailableMeansUntouched?: boolean;
 };
@@ -124,4 +127,16 @@ export type BodyOptions = CallOptions & {
   json?: unknown;
   /** Sent as it is; give its `content-type` in `headers`. */
   body?: string | Uint8Array;
+};
+
+/** Of `connection.pages()`: those of each page's call, and how the pages hang together. */
+export type PagesOptions = BodyOptions & {
+  /** How the next page is found: `byLink()`, `byCursor(…)`, `byOffset(…)`, `byPage(…)`, `byNextUrl(…)`, `byFunction(…)`. Default: the connection's `paging`. */
+  next?: Paging;
+  /** Where the items of a page are. Default: the reply's data, which must be a list. */
+  items?: (reply: never) => Iterable<unknown>;
+  /** A list that goes on after so many pages is an error, `E_PAGING`. Default 5,000. */
+  maxPages?: number;
+  /** Default GET. */
+  method?: string;
 };
