@@ -12,6 +12,7 @@ const TARGETS: ReadonlyMap<number, string> = new Map([
   [4, 'target-04-replay.ts'],
   [5, 'target-05-writes-per-run.ts'],
   [6, 'target-06-writes-per-wave.ts'],
+  [13, 'target-13-guard.ts'],
   [14, 'target-14-bundle.ts'],
   [15, 'target-15-first-call.ts'],
   [17, 'target-17-clean-clone.ts'],

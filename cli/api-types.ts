@@ -29,12 +29,18 @@ export type AttemptView = {
   outcome?: string;
   status?: number;
   why?: string;
-  ms?: number | { total: number };
+  ms?: number | { total: number; dns?: number; connect?: number; tls?: number; firstByte?: number };
+  hops?: Array<{ status: number; to: string }>;
   hint?: { source: string; delay: number };
   ignored?: string[];
   resent?: boolean;
   next?: number;
   over?: string;
+  /** So many attempts, counted and not told; `rows` says what came of them, `from` and `to` when (ms since the epoch). */
+  rolledUp?: number;
+  rows?: Record<string, number>;
+  from?: number;
+  to?: number;
 };
 
 export type JournalItem = {

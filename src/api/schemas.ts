@@ -77,7 +77,7 @@ export const JournalItem = named(
     throttles: z.optional(z.int()),
     attempts: z.optional(
       told(
-        'One record for each attempt since the call’s last entry: phase, timings, status, the decision and its reason.',
+        'One record for each attempt since the call’s last entry: phase, timings, status, the decision and its reason. Of a call with more than a dozen, those between are one record with counts: `{ rolledUp, rows, from, to }`, times in ms since the epoch.',
         z.array(z.unknown()),
       ),
     ),

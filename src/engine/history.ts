@@ -1,4 +1,5 @@
 /** The journal as a replay needs it: what is delivered in which order, and how far each operation had come. Pure. */
+import { attemptsIn } from './attempt-log.ts';
 import { cancelError } from './cancel.ts';
 import type { ErrorData } from './errors.ts';
 import { type Delivered, type Entry, isDelivered } from './journal.ts';
@@ -21,6 +22,8 @@ export type Progress = {
   next?: number;
   attempt: number;
   throttles: number;
+  /** Attempts of which the journal tells. */
+  told: number;
   label?: string;
 };
 
@@ -61,7 +64,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   const of = (op: string): Progress => {
     let known = progress.get(op);
     if (!known) {
-      known = { sent: 0, open: false, attempt: 1, throttles: 0 };
+      known = { sent: 0, open: false, attempt: 1, throttles: 0, told: 0 };
       progress.set(op, known);
     }
     return known;
@@ -100,6 +103,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     }
     const known = of(entry.op);
     known.label = entry.label;
+    if ('attempts' in entry) known.told += attemptsIn(entry.attempts);
     // Begun again: from here on it may not be left out.
     again.delete(entry.op);
     switch (entry.k) {
@@ -153,6 +157,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
 function startAnew(known: Progress, at: number): boolean {
   known.open = false;
   known.throttles = 0;
+  known.told = 0;
   delete known.next;
   known.issuedAt = at;
   if (known.unknown) return false;

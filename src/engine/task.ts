@@ -3,6 +3,7 @@
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
 import { abortedBy, watchAbort } from './abort.ts';
+import { attemptLog } from './attempt-log.ts';
 import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
@@ -49,7 +50,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   /** A START is in the journal and nothing after it. */
   let open = known?.open ?? false;
   let quickRetries = 0;
-  let attempts: Json[] = [];
+  const log = attemptLog(known?.told);
 
   const cancelled = desk.history.cancelled.get(task.id);
   if (cancelled) return finish(failedWith(asCancelled(cancelled)));
@@ -113,7 +114,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     }
     desk.attempted(task, attempt, startedAt, verdict);
     if (aborted && !desk.gone()) return afterwards(verdict);
-    if (verdict.record !== undefined) attempts.push(verdict.record);
+    if (verdict.record !== undefined) log.add(verdict.record, clock.now());
     if (desk.gone()) {
       if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {
         desk.late(task, { attempt, ...outcomeOf(verdict), ...(verdict.record === undefined ? {} : { record: verdict.record }) });
@@ -123,7 +124,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     switch (verdict.type) {
       case 'done':
       case 'fail':
-        finish({ task, ...outcomeOf(verdict), attempt, attempts, unknowable: operation.effect === 'unsafe' });
+        finish({ task, ...outcomeOf(verdict), attempt, attempts: log.take(), unknowable: operation.effect === 'unsafe' });
         return;
       case 'again':
         if (verdict.counts === 'attempt') attempt += 1;
@@ -189,7 +190,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   }
 
   function failedWith(error: ErrorData): Completion {
-    return { task, error, attempt, attempts, unknowable: false };
+    return { task, error, attempt, attempts: log.take(), unknowable: false };
   }
 
   /** What is made again under its key, or as it is, may have happened before: whoever cleans up must know. */
@@ -215,7 +216,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   /** It is settled that nothing happened. Uses up an attempt, so that what is unknown each time ends. */
   function sendAnew(at = 0): void {
     attempt += 1;
-    desk.append({ k: 'unsent', ...about(), attempt, ...since() });
+    desk.append({ k: 'unsent', ...about(), attempt, ...since(true) });
     unknown = undefined;
     next = at;
     journaled = false;
@@ -228,9 +229,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   }
 
   /** The attempts since the last entry, which this one takes with it. */
-  function since(): { attempts?: Json[] } {
-    const made = attempts;
-    attempts = [];
+  function since(goesOn = false): { attempts?: Json[] } {
+    const made = log.take(goesOn);
     return made.length > 0 ? { attempts: made } : {};
   }
 
@@ -258,7 +258,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** The last attempt is known to have had no effect, and the next is not before `time`. */
   function putOff(time: number): void {
-    desk.append({ k: 'retry', ...about(), next: time, issuedAt, attempt, throttles, ...since() });
+    desk.append({ k: 'retry', ...about(), next: time, issuedAt, attempt, throttles, ...since(true) });
     journaled = true;
     open = false;
   }

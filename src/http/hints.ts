@@ -115,8 +115,7 @@ function retryAfter(text: string, unit: number, sent: number): number | undefine
 function moment(text: string, sent: number): number | undefined {
   if (/^\d+(\.\d+)?$/.test(text)) {
     const value = Number(text);
-    if (value >= 1e11) return Math.min(FOREVER_MS, Math.max(0, value - sent));
-    if (value >= 1e8) return Math.max(0, value * 1_000 - sent);
+    if (value >= 1e8) return scaled(Math.max(0, (value >= 1e11 ? value : value * 1_000) - sent), 1);
     return scaled(value, 1_000);
   }
   const date = httpDate(text, sent);
