@@ -141,6 +141,104 @@ describe('the openai package, unmodified, in a run', () => {
   });
 });
 
+describe('a completion that the openai package streams, in a run', () => {
+  /** Streams an answer, tells `seen` of each word, and writes it down. */
+  function chat(openai: string, notes: string, options: { seen?: (words: string[]) => void; most?: number } = {}) {
+    const client = sdk(openai);
+    const notebook = connection({ name: 'notes', baseUrl: notes, idempotencyKey: { header: 'Idempotency-Key' } });
+    return workflow({
+      name: 'chat',
+      async run() {
+        const words: string[] = [];
+        for await (const chunk of await client.chat.completions.create({ ...question, stream: true })) {
+          words.push(chunk.choices[0]?.delta.content ?? '');
+          options.seen?.(words);
+          if (words.length === options.most) break;
+        }
+        await notebook.post('/notes', { json: words });
+        return words.join('');
+      },
+    });
+  }
+
+  it('comes live, word by word, and is journaled as one result', async () => {
+    const { openai, notes } = await start();
+    // The server sends an event only when the one before has been seen.
+    const seen = Array.from({ length: 20 }, () => Promise.withResolvers<void>());
+    openai.beforeEvent((index) => (index === 0 || index > 11 ? undefined : seen[index - 1]?.promise));
+    const world = mortal({ workflow: chat(openai.url, notes.url, { seen: ({ length }) => seen[length - 1]?.resolve() }), secrets });
+    await world.toTheEnd();
+    expect(world.value()).toBe(ANSWER);
+    expect(world.journal().filter(({ k }) => k === 'done')).toHaveLength(2);
+  });
+
+  it('finishes when it is killed at any await and at any event, and repeats no effect', async () => {
+    const points = await killedEverywhere(async (killAt): Promise<Mortal> => {
+      const { openai, notes } = await start();
+      const world = mortal({ workflow: chat(openai.url, notes.url), secrets, killAt });
+      openai.beforeEvent(() => world.point());
+      await world.toTheEnd();
+      expect(world.value()).toBe(ANSWER);
+      expect(notes.effects).toHaveLength(1);
+      for (const server of servers.splice(0)) await server.close();
+      return world;
+    });
+    expect(points).toBeGreaterThan(20);
+  });
+
+  it.each<Fate>(['throttle', 'fail', 'reset-before', 'reset-after'])('is asked for again after a %s', async (fate) => {
+    const { openai, notes } = await start();
+    openai.script(fate, 'serve');
+    const world = mortal({ workflow: chat(openai.url, notes.url), secrets });
+    await world.toTheEnd();
+    expect(world.value()).toBe(ANSWER);
+    expect(openai.requests).toHaveLength(2);
+  });
+
+  it('that breaks off is an error of its consumer, the same on every replay', async () => {
+    const { openai, notes } = await start();
+    openai.script('break', 'serve');
+    const client = sdk(openai.url);
+    const notebook = connection({ name: 'notes', baseUrl: notes.url, idempotencyKey: { header: 'Idempotency-Key' } });
+    const seen = new Set<string>();
+    const world = mortal({
+      secrets,
+      maxDeliveries: 1,
+      workflow: workflow({
+        name: 'broken',
+        async run() {
+          let text = '';
+          try {
+            for await (const chunk of await client.chat.completions.create({ ...question, stream: true })) {
+              text += chunk.choices[0]?.delta.content ?? '';
+            }
+          } catch (error) {
+            text += ` — ${(error as Error).name}`;
+          }
+          await notebook.post('/notes', { json: text });
+          await notebook.post('/notes', { json: [text] });
+          seen.add(text);
+          return text;
+        },
+      }),
+    });
+    await world.toTheEnd();
+    expect(world.value()).toMatch(/^Hello! How can I assist — CallError$/);
+    expect(seen.size).toBe(1);
+    expect(openai.requests).toHaveLength(1);
+  });
+
+  it('that its consumer leaves early is closed, and what follows is done', async () => {
+    const { openai, notes } = await start();
+    // The rest would never come.
+    openai.beforeEvent((index) => (index > 3 ? new Promise(() => {}) : undefined));
+    const world = mortal({ workflow: chat(openai.url, notes.url, { most: 3 }), secrets, maxDeliveries: 1 });
+    await world.toTheEnd();
+    expect(world.value()).toBe('Hello!');
+    expect(notes.effects).toHaveLength(1);
+  });
+});
+
 describe('the openai package outside a run', () => {
   it('works plainly', async () => {
     const plain = await harness();
