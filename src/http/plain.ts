@@ -7,14 +7,18 @@ import { HTTP_SERVICE, type HttpRuntime } from './runtime.ts';
 
 const NEVER = new AbortController().signal;
 
-export type PlainOptions = { readonly runtime: HttpRuntime };
+export type PlainOptions = {
+  readonly runtime: HttpRuntime;
+  /** What the idempotency key is made of. Default: chance. */
+  readonly keyMaterial?: string | undefined;
+};
 
 /** Resolves with the reply in the journal's form. Rejects with the call's error, or with the signal's reason. */
 export async function callPlainly(operation: Operation, options: PlainOptions): Promise<string | undefined> {
   const { runtime } = options;
   const { signal = NEVER } = operation;
   const { clock, entropy } = runtime;
-  const keyMaterial = entropy.id();
+  const { keyMaterial = entropy.id() } = options;
   const issuedAt = clock.now();
   let firstSentAt: number | undefined;
   let attempt = 1;

@@ -94,6 +94,32 @@ describe('the stripe package, unmodified, in a run', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  it('whose own retries were left on cannot charge under a second key what has failed under the first', async () => {
+    const server = await start();
+    // No answer ever arrives: the call fails for good, and the SDK tries again.
+    server.script('reset-after', 'reset-before', 'serve');
+    const { fetch } = payments(server.url, { retry: { attempts: 2 } });
+    const stripe = sdk(server, fetch, 2);
+    const seen = new Set<string>();
+    const world = mortal({
+      secrets,
+      maxDeliveries: 1,
+      workflow: workflow({
+        name: 'charge',
+        async run() {
+          const error = await stripe.paymentIntents.create({ amount: 1, currency: 'usd' }).catch((thrown: Error) => thrown.name);
+          const next = await stripe.customers.create({ email: 'next@example.com' });
+          seen.add(JSON.stringify([error, next.email]));
+          return error;
+        },
+      }),
+    });
+    await world.toTheEnd();
+    expect([...seen]).toEqual(['["Error","next@example.com"]']);
+    expect(server.requests.map(({ path }) => path)).toEqual(['/v1/payment_intents', '/v1/payment_intents', '/v1/customers']);
+    expect(server.repeated()).toEqual([]);
+  });
+
   it.each<[string, Fate[]]>([
     ['', ['serve']],
     [
@@ -122,6 +148,18 @@ describe('the stripe package outside a run', () => {
     server.script('reset-after', 'throttle', 'serve');
     const customer = await sdk(server).customers.create({ email: 'ada@example.com' });
     expect(customer.email).toBe('ada@example.com');
+    expect(server.effects).toHaveLength(1);
+    await plain.close();
+  });
+
+  it('sends a retry of the SDK under the key of what it retries', async () => {
+    const plain = await harness();
+    plain.secrets.set('stripe/key', secrets['stripe/key']);
+    const server = await start();
+    server.script('reset-after', 'serve');
+    const { fetch } = payments(server.url, { retry: { attempts: 1 } });
+    await sdk(server, fetch, 1).paymentIntents.create({ amount: 1, currency: 'usd' });
+    expect(server.requests).toHaveLength(2);
     expect(server.effects).toHaveLength(1);
     await plain.close();
   });
