@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   E_SECRET_MISSING: 'A secret is not there. Create it and resume the run.',
   E_STALLED: 'The workflow waits for something that is not a durable operation and that never came.',
   E_STEP_FAILED: 'A step failed finally.',
+  E_STREAM_OPEN: 'An effect was issued while a streamed reply was still coming. Read the reply to its end first, or abort it.',
   E_TIMEOUT: 'A time limit of user code passed.',
   E_UNKNOWN_OUTCOME: 'An unkeyed effect was sent and its outcome is not known. It is not repeated; settle it.',
   E_UNKNOWN_VERSION: 'The run began with a workflow version that is no longer registered.',

@@ -156,6 +156,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     at: (time, fn) => after(time - clock.now(), fn),
     late: rescue.late,
     complete: pump.complete,
+    ended: pump.ended,
+    withdraw: pump.withdraw,
+    streaming: () => pump.streaming,
     diverged: (message) => diverge(new Divergence({ code: 'E_DIVERGED', name: 'HoldfastError', message })),
     become(task, state) {
       account.become(task, state);
@@ -256,6 +259,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     if (closed || settled) return;
     settled = outcome;
     issued.notify();
+    pump.abandon();
     changed();
   }
 

@@ -34,7 +34,7 @@ export type Operation = {
   /** User code's own. An abort is the operation's outcome, delivered like any other: nothing reaches user code out of band. */
   readonly signal?: AbortSignal;
   /** One try. Must not reject: what it throws is a fault of its own and fails the operation. */
-  attempt(env: AttemptEnv): Promise<Verdict>;
+  attempt(env: AttemptEnv): Promise<Verdict | Live>;
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
   unknown?(env: AttemptEnv): Promise<Verdict>;
   /**
@@ -76,6 +76,28 @@ export type AttemptEnv = {
   readonly entropy: Entropy;
   /** What the composition root gave for the makers of operations, by name (`http`). */
   readonly services: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * It is answered, and the answer is still coming. User code is given what there is of it; the journal gets all of it as one result
+ * when it has ended. Until then nothing else is delivered, and no effect may be issued (docs/decisions/0033-streams.md).
+ */
+export type Live = { readonly type: 'live'; readonly reply: LiveReply };
+
+export type LiveReply = {
+  /** What `issue` resolves with now; on a replay it resolves with all of it. */
+  readonly head: string;
+  /**
+   * Calls back in the very turn in which nothing more comes; at once, if it is over. `whole`: what user code was given of it.
+   * `instead`: what it comes to if user code was given nothing yet.
+   */
+  onEnd(fn: (whole: Extract<Verdict, { type: 'done' }>, instead: Verdict) => void): void;
+  /** Its end is journaled: user code may see it. */
+  release(): void;
+  /** No more of it is wanted. With an error, that is how it ends. */
+  cut(error?: ErrorData): void;
+  /** The context is closed: nothing more is given to user code. */
+  mute(): void;
 };
 
 /** What one attempt led to. `record` goes into the journal as it is. */

@@ -11,6 +11,12 @@ export const INTERRUPTED = 'the worker died after this may have been sent';
 export const GIVEN_UP = 'its signal was aborted while it was being sent';
 export const KEY_EXPIRED = 'it was first sent longer ago than the API keeps its idempotency key';
 
+/** Effects that are issued while a reply is coming would rest on what is not journaled yet. */
+export function streamOpen({ label }: Operation): ErrorData {
+  const message = `${label}: it was issued while a reply was still streaming in, and is not sent. Read that reply to its end first, or abort it`;
+  return { code: 'E_STREAM_OPEN', name: 'HoldfastError', message };
+}
+
 export function noRoom({ label, timeout }: Operation): ErrorData {
   const message = `${label}: its timeout of ${timeout} ms is longer than an invocation of the worker lasts: lower it, or raise the function's timeout`;
   return { code: 'E_BAD_OPTION', name: 'HoldfastError', message, detail: { field: 'timeout' } };

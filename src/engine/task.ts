@@ -9,8 +9,9 @@ import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { Late } from './history.ts';
 import type { Json } from './json.ts';
-import type { AttemptEnv, Verdict } from './operation.ts';
-import { GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, unknownOutcome } from './outcomes.ts';
+import type { AttemptEnv, Live, LiveReply, Verdict } from './operation.ts';
+import { GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, streamOpen, unknownOutcome } from './outcomes.ts';
+import { turn } from './turn.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
 export const SHORT_WAIT_MS = 2_000;
@@ -28,6 +29,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   /** User code has given it up, and waits for it no more. */
   let aborted = operation.signal?.aborted ?? false;
   const givenUp = operation.signal && watchAbort(operation.signal, desk.signal, abort);
+  const meanwhile = effectful && desk.streaming();
 
   if (effectful || desk.cancellation.pending()) {
     become('barrier');
@@ -35,6 +37,12 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     if (desk.closed()) return;
   }
   become('busy');
+  if (meanwhile) {
+    // What user code has turned its back on may take a turn to be closed.
+    await turn();
+    if (desk.closed()) return;
+    if (desk.streaming()) return finish({ task, error: streamOpen(operation), attempt: 1, attempts: [], unknowable: false });
+  }
 
   let attempt = known?.attempt ?? 1;
   let throttles = known?.throttles ?? 0;
@@ -42,6 +50,9 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let firstSentAt = known?.firstSentAt;
   let everSent = firstSentAt !== undefined;
   let sending = false;
+  /** User code has the beginning of the reply, or is about to get it. */
+  let coming: Completion | undefined;
+  let given = false;
   const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
   let next = known?.next ?? 0;
   /** `next` is in the journal already. */
@@ -90,7 +101,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     let startedAt = clock.now();
     if (unknown) {
       if (!hasTime()) return defer();
-      verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
+      verdict = await ask<Verdict>(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
     } else {
       if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
         becomeUnknown(unknownOutcome(operation.label, KEY_EXPIRED));
@@ -107,12 +118,14 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       startedAt = clock.now();
       desk.sending(task, true);
       sending = everSent = true;
-      verdict = await ask(() => operation.attempt(env()));
+      const attempted = await ask(() => operation.attempt(env()));
+      verdict = attempted.type === 'live' ? await stream(attempted.reply) : attempted;
       sending = false;
       desk.sending(task, false);
       release();
     }
     desk.attempted(task, attempt, startedAt, verdict);
+    if (given && !desk.gone()) return become('over');
     if (aborted && !desk.gone()) return afterwards(verdict);
     if (verdict.record !== undefined) log.add(verdict.record, clock.now());
     if (desk.gone()) {
@@ -171,10 +184,39 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   /** At any time before the outcome is known. What is replayed still has its outcome from the journal, or gets this one after it. */
   function abort(): void {
     if (task.state === 'over' || desk.gone()) return;
+    if (coming && !desk.withdraw(coming)) {
+      coming.live?.cut(abortedBy(operation, effectful));
+      return;
+    }
+    coming = undefined;
     aborted = true;
     if (task.state === 'barrier') return;
     if (sending && operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, GIVEN_UP));
     finish(failedWith(abortedBy(operation, mayHaveHappened())));
+  }
+
+  /** Hands the reply over as it comes. Resolves when it has ended, which is journaled in the turn in which it does. */
+  function stream(live: LiveReply): Promise<Verdict> {
+    const completion: Completion = { task, attempt, attempts, unknowable: false, live };
+    desk.signal.addEventListener('abort', live.mute, { once: true });
+    if (!aborted && !desk.gone()) {
+      coming = completion;
+      desk.complete(completion);
+    }
+    return new Promise((over) => {
+      live.onEnd((whole, instead) => {
+        desk.signal.removeEventListener('abort', live.mute);
+        const inLine = coming !== undefined && desk.withdraw(coming);
+        given = coming !== undefined && !inLine;
+        coming = undefined;
+        if (!given) return over(aborted ? whole : instead);
+        givenUp?.unwatch();
+        Object.assign(completion, outcomeOf(whole), { unknowable: operation.effect === 'unsafe' });
+        if (whole.record !== undefined) completion.attempts = [...attempts, whole.record];
+        desk.ended(completion);
+        over(whole);
+      });
+    });
   }
 
   function mayHaveHappened(): boolean {
@@ -336,7 +378,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   }
 
   /** An attempt that throws is a fault of its maker: final, and said so. */
-  async function ask(attempted: () => Promise<Verdict>): Promise<Verdict> {
+  async function ask<T extends Verdict | Live>(attempted: () => Promise<T>): Promise<T | Verdict> {
     try {
       return await attempted();
     } catch (thrown) {

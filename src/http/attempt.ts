@@ -1,5 +1,5 @@
 /** One attempt of a call, from request to verdict: prepares, sends, classifies, and says what follows. Decides no row: that is classify.ts. */
-import type { AttemptEnv, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
 import { nextAttempt } from './backoff.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision, isRedirect } from './classify.ts';
@@ -12,13 +12,14 @@ import { type AttemptRecord, recordOf } from './record.ts';
 import { scrub } from './redact.ts';
 import { storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
+import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = { fresh: boolean };
 
-export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict> {
+export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
   const http = runtimeOf(env.services);
   const began = env.clock.now();
   /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
@@ -35,7 +36,10 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   for (;;) {
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
-    const event = await send(call, http, prepared, env, { fresh, left: left(), traceparent });
+    const how = { fresh, left: left(), traceparent };
+    const sent = call.live ? await sendLive(call, http, prepared, env, how, conclusion) : await send(call, http, prepared, env, how);
+    if ('type' in sent) return sent;
+    const event = sent;
     // The credential is for the API: another origin was not sent it, and has nothing to say of it.
     if (event.phase === 'answered' && event.stranger) refreshable = false;
     // A stale socket is nobody's failure: once, on another, free of charge.
@@ -59,6 +63,32 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     }
     return conclude(call, decision, event, hints, env, memory, resent);
   }
+
+  /** Of an event after which nothing is sent again within this attempt. */
+  async function conclusion(event: WireEvent): Promise<Verdict> {
+    if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
+    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable: false });
+    return conclude(call, classify(event, call.effect, facts), event, hints, env, memory, resent);
+  }
+}
+
+/** Like `send`, unless a reply begins that user code is given while it comes: then its beginning, and the event concludes it. */
+async function sendLive(
+  call: Call,
+  http: HttpRuntime,
+  prepared: Prepared,
+  env: AttemptEnv,
+  how: Sending,
+  conclusion: (event: WireEvent) => Promise<Verdict>,
+): Promise<WireEvent | Live> {
+  const { coming } = await import('./live.ts');
+  const given = new AbortController();
+  const live = coming({ call, http, secrets: prepared.secrets, stop: () => given.abort() });
+  const sent = send(call, http, prepared, env, { ...how, sink: live.sink, signal: AbortSignal.any([env.signal, given.signal]) });
+  const first = await Promise.race([sent, live.begun]);
+  if ('phase' in first) return first;
+  void sent.then(async (event) => live.over(event, await conclusion(event)));
+  return { type: 'live', reply: first };
 }
 
 /** What takes longer is given up: it must not be sent afterwards. */
@@ -74,13 +104,9 @@ async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise
   }
 }
 
-async function send(
-  call: Call,
-  http: HttpRuntime,
-  prepared: Prepared,
-  env: AttemptEnv,
-  now: { fresh: boolean; left: number; traceparent: string | undefined },
-): Promise<WireEvent> {
+type Sending = { fresh: boolean; left: number; traceparent: string | undefined; sink?: OpenSink; signal?: AbortSignal };
+
+async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: AttemptEnv, now: Sending): Promise<WireEvent> {
   const { core, settings } = call;
   const { limits } = settings;
   const request: WireRequest = {
@@ -95,7 +121,8 @@ async function send(
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     fresh: now.fresh,
-    signal: env.signal,
+    signal: now.signal ?? env.signal,
+    ...(now.sink === undefined ? {} : { sink: now.sink }),
   };
   const event = await http.transport.send(request);
   if (event.phase !== 'answered' || !followed(call, event.status)) return event;

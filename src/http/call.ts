@@ -30,6 +30,8 @@ export type Call = {
   /** Every final answer is a reply, whatever its status: `fetch`. */
   readonly everyStatus: boolean;
   readonly signal?: AbortSignal;
+  /** `fetch`: where user code finds the body of a reply that is still coming. */
+  readonly live?: { body?: ReadableStream<Uint8Array> };
 };
 
 const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'body']);

@@ -3,6 +3,7 @@ import { currentRun } from '../engine/context.ts';
 import { buildCall, type Call } from './call.ts';
 import { type Core, forAccount, makeCore } from './core.ts';
 import { callOfFetch, type Fetch } from './fetch.ts';
+import { givenKey, onceByKey } from './given-key.ts';
 import { callOperation } from './operation.ts';
 import type { BodyOptions, CallOptions, ConnectionOptions, PagesOptions, Schema } from './options.ts';
 import type { Paging } from './paging.ts';
@@ -113,7 +114,7 @@ function connectionOf(core: Core): Connection {
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
-      return responseOf(await issue(call), call);
+      return responseOf(await onceByKey(call, issue), call);
     },
     for: (account: string) => connectionOf(forAccount(core, account)),
   } as Connection;
@@ -130,5 +131,5 @@ async function issue(call: Call): Promise<string> {
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
   if (here) return (await here.run.issue(operation)) as string;
-  return (await callPlainly(operation, { runtime: plainRuntime() })) as string;
+  return (await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string;
 }

@@ -76,6 +76,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #size = 0;
   readonly #sink: OpenSink;
   #body: Receiver | undefined;
+  #patient = false;
   /** What came is being taken, and the socket waits. */
   #line: Promise<void> | undefined;
   #waitsSince = 0;
@@ -126,13 +127,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = keptHeaders(headers);
     this.#answeredAt = this.#lastByteAt = this.#clock.now();
+    // A sink may have somebody to tell, before the first byte of a body.
+    const sink = this.#sink({ status, headers: this.#headers });
+    this.#patient = sink.patient === true;
+    this.#body = receive(this.#headers['content-encoding'], this.#limits.maxBody, sink);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#received || this.#settled) return;
     this.#lastByteAt = this.#clock.now();
     this.#size += chunk.length;
-    const body = this.#receiver();
+    const body = this.#body as Receiver;
     // A socket that the server has closed is read to its end, paused or not.
     const busy = this.#line === undefined ? body.write(chunk) : this.#line.then(() => body.write(chunk));
     if (busy !== undefined) this.#wait(controller, busy);
@@ -165,7 +170,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
       const silent = now - this.#lastByteAt;
       if (silent >= idle) late ??= `nothing came for ${idle} ms`;
       const receiving = now - this.#answeredAt - this.#waited;
-      if (receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000) late ??= `the body came slower than ${minRate} bytes/s`;
+      if (!this.#patient && receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000)
+        late ??= `the body came slower than ${minRate} bytes/s`;
       next = Math.min(next, idle - silent);
     }
     if (late !== undefined) this.#timeout(late);
@@ -180,15 +186,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #fail(event: Unmeasured<WireEvent>): void {
     this.#settle(event);
     this.#controller?.abort(new Error('given up'));
-  }
-
-  #receiver(): Receiver {
-    this.#body ??= receive(
-      this.#headers['content-encoding'],
-      this.#limits.maxBody,
-      this.#sink({ status: this.#status, headers: this.#headers }),
-    );
-    return this.#body;
   }
 
   #wait(controller: Dispatcher.DispatchController, busy: Promise<void>): void {
@@ -220,7 +217,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #finish(): void {
     if (this.#settled) return;
-    const body = this.#receiver();
+    const body = this.#body as Receiver;
     const answer = (kept: Kept): void =>
       this.#settle({ phase: 'answered', status: this.#status, headers: this.#headers, ...kept, truncated: body.cut });
     const kept = body.end();

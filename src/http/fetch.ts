@@ -42,6 +42,7 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
     accepted: settings.acceptStatus,
     redirects: redirectsOf(init.redirect, request, settings.redirects),
     everyStatus: true,
+    live: {},
     ...(signal ? { signal } : {}),
   };
 }

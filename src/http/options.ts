@@ -59,6 +59,8 @@ export type CommonOptions = {
    * http; another origin is sent no credentials. Default `error`: a redirect fails the call.
    */
   redirects?: Redirects;
+  /** Whether `fetch` gives a 2xx reply while it comes (docs/sdks.md). Default: if it is `text/event-stream`. */
+  streaming?: boolean;
   /** Bytes of a body, decoded. Default 10,000,000. */
   maxBody?: number;
   /** A larger body is cut and marked `truncated` (`reply`, the default), or the call fails. */

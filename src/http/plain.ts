@@ -1,20 +1,24 @@
 /** A call outside any run: the same operation, the same decisions, with real waits, and nothing kept. */
 import type { ErrorData } from '../engine/errors.ts';
-import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, Operation, Verdict } from '../engine/operation.ts';
 import type { Clock } from '../engine/ports.ts';
 import { reviveCallError } from './errors.ts';
 import { HTTP_SERVICE, type HttpRuntime } from './runtime.ts';
 
 const NEVER = new AbortController().signal;
 
-export type PlainOptions = { readonly runtime: HttpRuntime };
+export type PlainOptions = {
+  readonly runtime: HttpRuntime;
+  /** What the idempotency key is made of. Default: chance. */
+  readonly keyMaterial?: string | undefined;
+};
 
 /** Resolves with the reply in the journal's form. Rejects with the call's error, or with the signal's reason. */
 export async function callPlainly(operation: Operation, options: PlainOptions): Promise<string | undefined> {
   const { runtime } = options;
   const { signal = NEVER } = operation;
   const { clock, entropy } = runtime;
-  const keyMaterial = entropy.id();
+  const { keyMaterial = entropy.id() } = options;
   const issuedAt = clock.now();
   let firstSentAt: number | undefined;
   let attempt = 1;
@@ -39,11 +43,16 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
 
   for (;;) {
     signal.throwIfAborted();
-    let verdict: Verdict;
+    let verdict: Verdict | Live;
     if (unknown && operation.unknown) verdict = await operation.unknown(env());
     else {
       firstSentAt ??= clock.now();
       verdict = await operation.attempt(env());
+    }
+    if (verdict.type === 'live') {
+      const { reply } = verdict;
+      reply.onEnd(() => reply.release());
+      return reply.head;
     }
     // Known in time is known: only what is still open is given up.
     if (verdict.type !== 'done' && verdict.type !== 'fail') signal.throwIfAborted();

@@ -1,8 +1,10 @@
 /** A reply: as the journal keeps it, and as user code sees it, live and on every replay alike. */
 import { isUtf8 } from 'node:buffer';
+import type { ErrorData } from '../engine/errors.ts';
 import { encodeJson } from '../engine/json.ts';
 import type { Answer } from './exchange.ts';
 import type { As } from './options.ts';
+import type { Head } from './sink.ts';
 
 export type Reply<T = unknown, Status extends number = number> = {
   readonly status: Status;
@@ -22,6 +24,9 @@ export type StoredReply = {
   readonly truncated?: true;
   /** Where redirects led to. */
   readonly url?: string;
+  /** It came live: the lengths of the pieces in which user code was given it, and what it broke off with. */
+  readonly pieces?: readonly number[];
+  readonly broken?: ErrorData;
 };
 
 export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'truncated' | 'url'>): string {
@@ -34,6 +39,14 @@ export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 
     ...(url === undefined ? {} : { url }),
   };
   return JSON.stringify(stored);
+}
+
+/** Of a reply that was given as it came. */
+export function storePieces(head: Head, given: readonly Buffer[], broken: ErrorData | undefined): string {
+  const stored = JSON.parse(
+    storeReply({ ...head, headers: { ...head.headers }, body: Buffer.concat(given), truncated: false }),
+  ) as StoredReply;
+  return JSON.stringify({ ...stored, pieces: given.map(({ length }) => length), ...(broken === undefined ? {} : { broken }) });
 }
 
 /** What a reconciler or a person says that an unknown call was answered with. */

@@ -1,7 +1,8 @@
 /** The `Response` that `connection.fetch` gives: a real one, made of the journal's reply, live and on every replay alike. */
 import { STATUS_CODES } from 'node:http';
 import type { Call } from './call.ts';
-import { CallError } from './errors.ts';
+import { CallError, reviveCallError } from './errors.ts';
+import { pieces } from './pieces.ts';
 import { bytesOf, type StoredReply } from './reply.ts';
 
 /** Statuses that a Response may not have a body with. */
@@ -9,7 +10,7 @@ const BODILESS = new Set([204, 205, 304]);
 
 /** Carries `x-should-retry: false`: what is left to be done about it has been done, an SDK's own retries would come on top. */
 export function responseOf(text: string, call: Call): Response {
-  const stored = JSON.parse(text) as StoredReply;
+  const stored = JSON.parse(text) as StoredReply & { live?: true };
   if (stored.truncated) {
     const { limits } = call.settings;
     throw new CallError(
@@ -21,12 +22,31 @@ export function responseOf(text: string, call: Call): Response {
       },
     );
   }
-  const empty = stored.text === undefined && stored.base64 === undefined;
   const { origin, prefix } = call.core.base();
-  return dressed(stored, BODILESS.has(stored.status) || empty ? null : bytesOf(stored), `${origin}${prefix}${call.path}`);
+  const asked = `${origin}${prefix}${call.path}`;
+  if (stored.live || stored.pieces) return dressed(stored, stored.live ? (call.live?.body ?? null) : replayed(stored), asked);
+  const empty = stored.text === undefined && stored.base64 === undefined;
+  return dressed(stored, BODILESS.has(stored.status) || empty ? null : bytesOf(stored), asked);
 }
 
-function dressed({ status, headers: given, url }: StoredReply, body: Uint8Array<ArrayBuffer> | null, asked: string): Response {
+/** Piece by piece as it was given live, to the same end. */
+function replayed(stored: StoredReply): ReadableStream<Uint8Array> {
+  const body = pieces(() => {});
+  const bytes = bytesOf(stored);
+  let at = 0;
+  for (const length of stored.pieces ?? []) {
+    body.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  body.end(stored.broken && reviveCallError(stored.broken, undefined));
+  return body.stream;
+}
+
+function dressed(
+  { status, headers: given, url }: StoredReply,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+  asked: string,
+): Response {
   const headers = new Headers(given);
   // By the name that SDKs made by generators read, and by Stripe's.
   for (const name of ['x-should-retry', 'stripe-should-retry']) headers.set(name, 'false');

@@ -32,6 +32,7 @@ export type Settings = {
   readonly onUnknown: OnUnknown;
   readonly redirects: Redirects;
   readonly onTruncated: 'reply' | 'fail';
+  readonly streaming?: boolean;
 };
 
 export const DEFAULTS: Settings = Object.freeze({
@@ -54,6 +55,7 @@ export const COMMON_FIELDS = [
   'retry',
   'onUnknown',
   'redirects',
+  'streaming',
   'maxBody',
   'onTruncated',
 ] as const satisfies readonly (keyof CommonOptions)[];
@@ -73,11 +75,13 @@ export function onlyKnown(options: object, known: ReadonlySet<string>, where: st
 export function settle(base: Settings, options: CommonOptions, where: string): Settings {
   if (COMMON_FIELDS.every((field) => options[field] === undefined)) return base;
   const effects = options.effects ?? base.effects;
+  const streaming = options.streaming ?? base.streaming;
   return {
     headers: options.headers === undefined ? base.headers : { ...base.headers, ...headersOf(options.headers, where) },
     arrays: oneOf(options.arrays ?? base.arrays, ['repeat', 'comma', 'brackets'], where, 'arrays'),
     acceptStatus: options.acceptStatus === undefined ? base.acceptStatus : statusesOf(options.acceptStatus, where),
     ...(effects === undefined ? {} : { effects: oneOf(effects, ['safe', 'idempotent', 'keyed', 'unsafe'], where, 'effects') }),
+    ...(streaming === undefined ? {} : { streaming: oneOf(streaming, [true, false], where, 'streaming') }),
     limits: limitsOf(base.limits, options, where),
     retry: options.retry === undefined ? base.retry : retryOf(base.retry, options.retry, where),
     onUnknown: isReconcile(options.onUnknown)

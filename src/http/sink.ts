@@ -19,6 +19,8 @@ export type Kept = { readonly body: Buffer; readonly stored?: StoredPieces };
 export type Head = { readonly status: number; readonly headers: Readonly<Record<string, string>> };
 
 export type Sink = {
+  /** Events come when they come: no minimum rate is asked of them. */
+  readonly patient?: true;
   /** The chunk is the sink's own from here on. A promise: no more until then. It rejects when the body cannot be kept. */
   write(chunk: Buffer): Promise<void> | undefined;
   /** All has been written. Not called for a body that broke off. */
