@@ -54,7 +54,7 @@ export type AttemptEnv = {
   readonly run?: { readonly id: string; readonly tenant: string; readonly workflow: string; readonly traceparent?: string };
   /** The operation's id within the run: short, stable over replays; the journal's `op`. */
   readonly op: string;
-  /** Material of the idempotency key: run, key identity, scope and ordinal among equals. Stable over attempts, crashes and redrives. */
+  /** Material of the idempotency key: run, key identity, scope, ordinal among equals, and epoch. Stable over attempts, crashes and redrives, but for those "as new". */
   readonly keyMaterial: string;
   /** 1 for the first; counts only attempts that consumed one. */
   readonly attempt: number;

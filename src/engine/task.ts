@@ -7,6 +7,7 @@ import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } fro
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { Late } from './history.ts';
+import { ofEpoch } from './identity.ts';
 import type { Json } from './json.ts';
 import type { AttemptEnv, Verdict } from './operation.ts';
 import { GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, unknownOutcome } from './outcomes.ts';
@@ -58,6 +59,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return;
   }
   const keyHash = operation.effect === 'keyed' ? hashOf(task.keyMaterial) : undefined;
+  const epoch = (keyHash === undefined ? undefined : desk.history.epochs[keyHash]) ?? 0;
+  const keyMaterial = ofEpoch(task.keyMaterial, epoch);
   if (known?.key !== undefined && known.key !== keyHash) {
     desk.diverged(
       `${operation.label}: it was issued in another order than before, and would go out with another operation's idempotency key`,
@@ -194,7 +197,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** What is made again under its key, or as it is, may have happened before: whoever cleans up must know. */
   function asCancelled(error: ErrorData): ErrorData {
-    const maybe = firstSentAt !== undefined && (operation.effect === 'keyed' || operation.effect === 'idempotent');
+    const maybe =
+      (firstSentAt !== undefined || known?.sentBefore === true) && (operation.effect === 'keyed' || operation.effect === 'idempotent');
     return maybe ? { ...error, detail: { ...error.detail, mayHaveHappened: true } } : error;
   }
 
@@ -294,6 +298,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         n: sent,
         ...(operation.bodyHash === undefined ? {} : { body: operation.bodyHash }),
         ...(keyHash === undefined ? {} : { key: keyHash }),
+        ...(epoch === 0 ? {} : { epoch }),
       });
     }
     await desk.durable();
@@ -313,7 +318,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return {
       run: desk.run,
       op: task.id,
-      keyMaterial: task.keyMaterial,
+      keyMaterial,
       attempt,
       throttles,
       issuedAt,
