@@ -15,6 +15,9 @@ import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
 
+/** Found in every path. */
+const ANY_PATH: readonly string[] = ['/'];
+
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = { fresh: boolean };
 
@@ -100,7 +103,12 @@ async function send(
   const event = await http.transport.send(request);
   if (event.phase !== 'answered' || !followed(call, event.status)) return event;
   const { follow } = await import('./redirects.ts');
-  return follow(event, request, { transport: http.transport, clock: env.clock, secrets: prepared.secrets, accepted: call.accepted });
+  return follow(event, request, {
+    transport: http.transport,
+    clock: env.clock,
+    secrets: call.settings.hidePath ? ANY_PATH : prepared.secrets,
+    accepted: call.accepted,
+  });
 }
 
 const followed = ({ method, effect, redirects, accepted }: Call, status: number): boolean =>

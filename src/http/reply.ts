@@ -22,6 +22,8 @@ export type StoredReply = {
   readonly truncated?: true;
   /** Where redirects led to. */
   readonly url?: string;
+  /** What `encrypt` names is in the box; in `text` a mark stands in its place, at these offsets, or for all of it. Last, so that it is quickly seen. */
+  readonly sealed?: { readonly at?: readonly number[]; readonly box: string };
 };
 
 export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'truncated' | 'url'>): string {
