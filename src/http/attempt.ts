@@ -48,7 +48,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       fresh = true;
       continue;
     }
-    if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
+    await scrub(event, prepared.secrets, http);
     const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {

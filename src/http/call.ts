@@ -100,6 +100,11 @@ export function labelOf(core: Core, method: string, path: string, hidden?: boole
   return `${method} ${core.id} ${label === undefined ? (hidden ? HIDDEN_PATH : shown(path)) : String(label)}`;
 }
 
+/** Whether the path is not for people, by call, route and connection. */
+export function hiddenBy(core: Core, method: string, path: string, { hidePath }: { hidePath?: boolean }): boolean {
+  return hidePath ?? settingsFor(core, method, path).hidePath ?? false;
+}
+
 const HIDDEN_PATH = '‹hidden path›';
 
 /** Queries may hold what is not for logs. */

@@ -39,7 +39,7 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
-    attempt: async (env) => sealed(call, env, replies, await traced(call, env, (traceparent) => attempt(call, memory, env, traceparent))),
+    attempt: (env) => traced(call, env, async (traceparent) => sealed(call, env, replies, await attempt(call, memory, env, traceparent))),
     unknown: async (env) => sealed(call, env, replies, await unknown(call, env)),
     load: (value, env) => replies.load(value, env),
     open: replies.open,

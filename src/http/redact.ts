@@ -1,24 +1,30 @@
 /** Takes a connection's own secrets out of an answer that echoes them, before anything else sees it. */
-import type { Answer } from './exchange.ts';
+import type { WireEvent } from './exchange.ts';
 import type { HttpRuntime } from './runtime.ts';
 
 /** Shorter ones would be found in innocent texts. */
 const SHORTEST = 8;
 
-/** Changes `answer` in place. The mark carries a keyed fingerprint, so that people can see whether two are the same. */
-export async function scrub(answer: Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
+/** Changes `event` in place. The mark carries a keyed fingerprint, so that people can see whether two are the same. */
+export async function scrub(event: WireEvent, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
+  const answer = event.phase === 'answered' ? event : undefined;
+  const hops = event.hops ?? [];
+  if (!answer && hops.length === 0) return;
   for (const secret of secrets) {
     if (secret.length < SHORTEST) continue;
     const core = longestPlain(secret);
-    const inBody = answer.body.includes(core);
-    const inHeaders = Object.values(answer.headers).some((value) => value.includes(core));
-    if (!inBody && !inHeaders) continue;
-    const mark = `‹redacted:${await fingerprint(secret, http)}›`;
+    const inBody = answer?.body.includes(core) === true;
+    const urls = [...hops.map(({ to }) => to), answer?.url ?? ''];
+    if (!inBody && ![...urls, ...Object.values(answer?.headers ?? {})].some((value) => value.includes(core))) continue;
+    const mark = `redacted:${await fingerprint(secret, http)}`;
     const echoed = new RegExp(Array.from(secret, spellings).join(''), 'g');
-    if (inBody) answer.body = replaceAll(answer.body, echoed, mark);
+    for (const hop of hops) hop.to = hop.to.replace(echoed, mark);
+    if (!answer) continue;
+    if (answer.url !== undefined) answer.url = answer.url.replace(echoed, mark);
+    if (inBody) answer.body = replaceAll(answer.body, echoed, `‹${mark}›`);
     for (const name in answer.headers) {
       // Header values are latin-1: the mark's own quotes would not come back from a Headers object.
-      answer.headers[name] = (answer.headers[name] as string).replace(echoed, mark.replace('‹', '<').replace('›', '>'));
+      answer.headers[name] = (answer.headers[name] as string).replace(echoed, `<${mark}>`);
     }
   }
 }

@@ -69,7 +69,10 @@ export const WAYS: Readonly<Record<string, (sent: { credential: string; inside: 
   'a redirect that is followed': ({ credential, control, url }) =>
     url.includes('landed')
       ? { headers: { 'x-control': control }, body: JSON.stringify({ landed: credential }) }
-      : { status: 307, headers: { location: `/landed/${control}/${encodeURIComponent(credential)}?token=${encodeURIComponent(credential)}` } },
+      : {
+          status: 307,
+          headers: { location: `/landed/${control}/${encodeURIComponent(credential)}?token=${encodeURIComponent(credential)}` },
+        },
   'a status line': ({ credential }) => ({ raw: `HTTP/1.1 400 ${credential}\r\ncontent-length: 0\r\n\r\n` }),
   'no HTTP': ({ credential }) => ({ raw: `HTTP/1.1 200 OK\r\nx-echo ${credential}\r\n${credential}\u0000` }),
   'a reset': (sent) => ({ reset: 'half-body', body: JSON.stringify({ sent }).repeat(3) }),
