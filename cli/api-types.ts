@@ -63,6 +63,8 @@ export type JournalItem = {
   /** Of a `cancel`: what was cancelled. Of a `redrive`: what had failed, and is made again. */
   calls?: string[];
   from?: number;
+  /** Of a redrive: the calls with another idempotency key. */
+  asNew?: string[];
   by?: string;
   why?: string;
 };

@@ -14,7 +14,7 @@ export type CallEvent =
   | { type: 'redriven'; at: string };
 
 /** What people did to the run as a whole. */
-export type MarkView = { seq: number; type: 'cancel' | 'redrive'; at: string; from?: number; by?: string; why?: string };
+export type MarkView = { seq: number; type: 'cancel' | 'redrive'; at: string; from?: number; asNew?: string[]; by?: string; why?: string };
 
 export type CallView = {
   /** Of its first journal entry, and of its last. */
@@ -67,13 +67,14 @@ export function callsOf(items: readonly JournalItem[]): CallView[] {
 }
 
 export const marksOf = (items: readonly JournalItem[]): MarkView[] =>
-  items.flatMap(({ seq, type, at, from, by, why }) =>
+  items.flatMap(({ seq, type, at, from, asNew, by, why }) =>
     type === 'cancel' || type === 'redrive'
       ? {
           seq,
           type,
           at,
           ...(from === undefined ? {} : { from }),
+          ...(asNew === undefined ? {} : { asNew }),
           ...(by === undefined ? {} : { by }),
           ...(why === undefined ? {} : { why }),
         }

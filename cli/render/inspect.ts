@@ -78,8 +78,8 @@ function callLines(call: CallView, digits: number, options: InspectOptions): str
   return lines;
 }
 
-function markLine({ seq, type, at, from, by, why }: MarkView, digits: number, { paint }: InspectOptions): string {
-  const what = type === 'cancel' ? 'cancelled' : `redriven from entry ${from}`;
+function markLine({ seq, type, at, from, asNew, by, why }: MarkView, digits: number, { paint }: InspectOptions): string {
+  const what = type === 'cancel' ? 'cancelled' : `redriven from entry ${from}${asNew === undefined ? '' : ' as new'}`;
   return `  ${String(seq).padStart(digits)} ${paint('yellow', `${what} at ${clock(at)} UTC${by === undefined ? '' : ` by ${by}`}${why === undefined ? '' : `: ${why}`}`)}`;
 }
 

@@ -30,7 +30,7 @@ export function progressLine(item: JournalItem, paint: Paint): string | undefine
     case 'cancel':
       return `  ${paint('yellow', 'cancelled')}${item.why === undefined ? '' : `: ${item.why}`}`;
     case 'redrive':
-      return `  ${paint('yellow', `redriven from entry ${item.from}`)}${item.why === undefined ? '' : `: ${item.why}`}`;
+      return `  ${paint('yellow', `redriven from entry ${item.from}${item.asNew === undefined ? '' : ' as new'}`)}${item.why === undefined ? '' : `: ${item.why}`}`;
     default:
       return undefined;
   }

@@ -40,13 +40,15 @@ export function entryView(entry: Entry, seq: number): JournalItem {
       type: entry.k,
       at: time(entry.at),
       calls: entry.k === 'cancel' ? entry.ops : entry.again,
-      ...(entry.k === 'redrive' ? { from: entry.cut } : {}),
+      ...(entry.k === 'redrive' ? { from: entry.cut, ...(entry.asNew === undefined ? {} : { asNew: entry.asNew }) } : {}),
       ...(entry.by === undefined ? {} : { by: entry.by }),
       ...(entry.why === undefined ? {} : { why: entry.why }),
     };
   }
   const common = { seq, type: entry.k, at: time(entry.at), call: entry.op, label: entry.label };
-  if (entry.k === 'start') return { ...common, effect: entry.effect, sending: entry.n };
+  if (entry.k === 'start') {
+    return { ...common, effect: entry.effect, sending: entry.n, ...(entry.epoch === undefined ? {} : { epoch: entry.epoch }) };
+  }
   return {
     ...common,
     ...(entry.k === 'retry'

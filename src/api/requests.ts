@@ -74,9 +74,15 @@ export const RedriveRequest = named(
     from: z.optional(
       told('The `seq` of the failure to go on from. Without it: the first of those that the run’s error came from.', whole(0, 1_000_000)),
     ),
+    asNew: z.optional(
+      told(
+        'What is made again gets another idempotency key, so that the API does it anew. Only where it is known that it did not happen.',
+        z.boolean('must be true or false'),
+      ),
+    ),
     why: z.optional(why),
   }),
-  { examples: [{ why: 'the API is up again' }] },
+  { examples: [{ why: 'the API is up again' }, { asNew: true, why: 'its key answers 500 for ever' }] },
 );
 export const SettleRequest = named(
   'SettleRequest',

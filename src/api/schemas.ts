@@ -58,7 +58,13 @@ export type StartedRun = z.output<typeof StartedRun>;
 
 export const RedrivenRun = named(
   'RedrivenRun',
-  z.strictObject({ id: runId, status, from: told('From before which journal entry on it goes.', z.int()), links }),
+  z.strictObject({
+    id: runId,
+    status,
+    from: told('From before which journal entry on it goes.', z.int()),
+    asNew: z.optional(told('The calls that go out with another idempotency key than before.', z.array(z.string()))),
+    links,
+  }),
 );
 
 export const JournalItem = named(
@@ -89,6 +95,8 @@ export const JournalItem = named(
     status: z.optional(z.enum(['succeeded', 'failed', 'cancelled'])),
     calls: z.optional(told('Of a `cancel`: what was cancelled. Of a `redrive`: what had failed and is made again.', z.array(z.string()))),
     from: z.optional(told('Of a `redrive`: from which entry on.', z.int())),
+    asNew: z.optional(told('Of a `redrive`: the calls that it has given another idempotency key.', z.array(z.string()))),
+    epoch: z.optional(told('Of a `start`: how often the call was given another idempotency key, if it was.', z.int())),
     by: z.optional(told('Who wanted it: the name of a token.', z.string())),
     why: z.optional(z.string()),
   }),

@@ -40,6 +40,8 @@ const STALLED_LOG_MS = 10_000;
 const FRUITLESS_WAKES = 2;
 /** How often a run that is being worked on looks whether something came into its inbox. */
 const WATCH_MS = 5_000;
+/** What was journaled cannot be opened: the deployment key is another, or is not there; or the payload store has lost it. */
+const MENDABLE: ReadonlySet<string> = new Set(['E_SEALED', 'E_SECRET_MISSING', 'E_PAYLOAD_MISSING']);
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
 /** Made once: without a reason, each abort makes an exception with a stack of its own. */
@@ -176,6 +178,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     },
   };
 
+  const loading = { run: desk.run, services: options.services, payloads: options.payloads };
   const traced = record.traceparent === undefined ? {} : { traceparent: record.traceparent };
   observe({ type: pump.replaying ? 'run.resumed' : 'run.started', ...about, ...traced });
   inRun(handle, root, () => {
@@ -229,7 +232,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         label: operation.label,
         // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
         ...(pump.replaying && !delivered.has(id) ? { site: new Error('issued') } : {}),
-        load: (value) => (value === undefined ? undefined : outsideRun(() => operation.load?.(value, options))),
+        load: (value) => (value === undefined ? undefined : outsideRun(() => operation.load?.(value, { ...loading, op: id }))),
         deliver(entry) {
           const value = textOf(entry);
           if (entry.k === 'done') resolve(value);
@@ -270,7 +273,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       await pump.run();
     } catch (error) {
       if (error instanceof Divergence) diverge(error);
-      else if (error instanceof HoldfastError && error.code === 'E_PAYLOAD_MISSING') gone(toErrorData(error));
+      // A value of the journal cannot be made ready, and a person can change that.
+      else if (error instanceof HoldfastError && MENDABLE.has(error.code)) unable(toErrorData(error));
       else over(async () => ({ type: 'handback', error: toErrorData(error, 'E_INTERNAL') }));
     }
   }
@@ -347,8 +351,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     else pause(data);
   }
 
-  /** What a result needs is no longer there: without it the code cannot be told of it. */
-  function gone(reason: ErrorData): void {
+  /** What a result needs is no longer there, or does not open: without it the code cannot be told of it. */
+  function unable(reason: ErrorData): void {
     if (cancellation.pending()) over(() => endings.cancel({ ...cancelError(request ?? {}), detail: { paused: reason.message } }));
     else pause(reason);
   }

@@ -3,6 +3,7 @@
  * Calls, steps and sleeps are operations; a new kind is a new maker of these objects and nothing else.
  */
 import type { ErrorData } from './errors.ts';
+import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import type { Clock, Entropy, PayloadStore } from './ports.ts';
 
@@ -38,11 +39,12 @@ export type Operation = {
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
   unknown?(env: AttemptEnv): Promise<Verdict>;
   /**
-   * Fetches what a result needs that is kept elsewhere. Asked right before the result's delivery, now and on every replay, so that
-   * user code finds it without waiting; `undefined` where there is nothing to fetch. Rejects with `E_PAYLOAD_MISSING` when it is gone
-   * (the run pauses), with anything else when it cannot be had now (the run is handed back and tried again).
+   * Fetches what a result needs that is kept elsewhere, or opens what is sealed. Asked right before the result's delivery, now and on
+   * every replay, so that user code finds it without waiting; `undefined` where there is nothing to do. Rejects with `E_PAYLOAD_MISSING`,
+   * `E_SEALED` or `E_SECRET_MISSING` when a person must act (the run pauses), with anything else when it cannot be had now (the run is
+   * handed back and tried again).
    */
-  load?(value: string, env: Pick<AttemptEnv, 'payloads'>): Promise<void> | undefined;
+  load?(value: string, env: LoadEnv): Promise<void> | undefined;
   /** The journal's text of an outcome that a person tells, which was checked where it was told. Default: its JSON. */
   adopt?(given: Json): string;
   /** The error that user code sees, from its data. Default: a HoldfastError. */
@@ -54,7 +56,7 @@ export type AttemptEnv = {
   readonly run?: { readonly id: string; readonly tenant: string; readonly workflow: string; readonly traceparent?: string };
   /** The operation's id within the run: short, stable over replays; the journal's `op`. */
   readonly op: string;
-  /** Material of the idempotency key: run, key identity, scope and ordinal among equals. Stable over attempts, crashes and redrives. */
+  /** Material of the idempotency key: run, key identity, scope, ordinal among equals, and epoch. Stable over attempts, crashes and redrives, but for those "as new". */
   readonly keyMaterial: string;
   /** 1 for the first; counts only attempts that consumed one. */
   readonly attempt: number;
@@ -98,6 +100,15 @@ export type LiveReply = {
   cut(error?: ErrorData): void;
   /** The context is closed: nothing more is given to user code. */
   mute(): void;
+};
+
+/** What making a journaled value ready may know. */
+export type LoadEnv = Pick<AttemptEnv, 'run' | 'op' | 'services' | 'payloads'>;
+
+/** What a service may have in common with others. */
+export type Service = {
+  /** Before a run goes on from this journal: fetches what its values need to be made ready. Must not reject. */
+  ready?(journal: readonly Entry[]): Promise<void>;
 };
 
 /** What one attempt led to. `record` goes into the journal as it is. */

@@ -8,6 +8,7 @@ import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } fro
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
 import type { Late } from './history.ts';
+import { ofEpoch } from './identity.ts';
 import type { Json } from './json.ts';
 import type { AttemptEnv, Live, LiveReply, Verdict } from './operation.ts';
 import { GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, streamOpen, unknownOutcome } from './outcomes.ts';
@@ -70,6 +71,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return;
   }
   const keyHash = operation.effect === 'keyed' ? hashOf(task.keyMaterial) : undefined;
+  const epoch = (keyHash === undefined ? undefined : desk.history.epochs[keyHash]) ?? 0;
+  const keyMaterial = ofEpoch(task.keyMaterial, epoch);
   if (known?.key !== undefined && known.key !== keyHash) {
     desk.diverged(
       `${operation.label}: it was issued in another order than before, and would go out with another operation's idempotency key`,
@@ -197,7 +200,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** Hands the reply over as it comes. Resolves when it has ended, which is journaled in the turn in which it does. */
   function stream(live: LiveReply): Promise<Verdict> {
-    const completion: Completion = { task, attempt, attempts, unknowable: false, live };
+    const completion: Completion = { task, attempt, attempts: [], unknowable: false, live };
     desk.signal.addEventListener('abort', live.mute, { once: true });
     if (!aborted && !desk.gone()) {
       coming = completion;
@@ -212,7 +215,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         if (!given) return over(aborted ? whole : instead);
         givenUp?.unwatch();
         Object.assign(completion, outcomeOf(whole), { unknowable: operation.effect === 'unsafe' });
-        if (whole.record !== undefined) completion.attempts = [...attempts, whole.record];
+        if (whole.record !== undefined) log.add(whole.record, clock.now());
+        completion.attempts = log.take();
         desk.ended(completion);
         over(whole);
       });
@@ -237,7 +241,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** What is made again under its key, or as it is, may have happened before: whoever cleans up must know. */
   function asCancelled(error: ErrorData): ErrorData {
-    const maybe = firstSentAt !== undefined && (operation.effect === 'keyed' || operation.effect === 'idempotent');
+    const maybe =
+      (firstSentAt !== undefined || known?.sentBefore === true) && (operation.effect === 'keyed' || operation.effect === 'idempotent');
     return maybe ? { ...error, detail: { ...error.detail, mayHaveHappened: true } } : error;
   }
 
@@ -336,6 +341,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         n: sent,
         ...(operation.bodyHash === undefined ? {} : { body: operation.bodyHash }),
         ...(keyHash === undefined ? {} : { key: keyHash }),
+        ...(epoch === 0 ? {} : { epoch }),
       });
     }
     await desk.durable();
@@ -355,7 +361,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return {
       run: desk.run,
       op: task.id,
-      keyMaterial: task.keyMaterial,
+      keyMaterial,
       attempt,
       throttles,
       issuedAt,

@@ -16,6 +16,9 @@ import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
 
+/** Found in every path. */
+const ANY_PATH: readonly string[] = ['/'];
+
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = { fresh: boolean };
 
@@ -49,7 +52,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       fresh = true;
       continue;
     }
-    if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
+    await scrub(event, prepared.secrets, http);
     const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
@@ -127,7 +130,12 @@ async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: Atte
   const event = await http.transport.send(request);
   if (event.phase !== 'answered' || !followed(call, event.status)) return event;
   const { follow } = await import('./redirects.ts');
-  return follow(event, request, { transport: http.transport, clock: env.clock, secrets: prepared.secrets, accepted: call.accepted });
+  return follow(event, request, {
+    transport: http.transport,
+    clock: env.clock,
+    secrets: call.settings.hidePath ? ANY_PATH : prepared.secrets,
+    accepted: call.accepted,
+  });
 }
 
 const followed = ({ method, effect, redirects, accepted }: Call, status: number): boolean =>

@@ -41,9 +41,10 @@ export const ENCODINGS = 'gzip, deflate, br';
 
 /** Throws `E_BAD_OPTION`, `E_BAD_DURATION`, `E_REQUEST_INVALID`, `E_NOT_SERIALISABLE`. */
 export function buildCall(core: Core, method: string, path: string, options: BodyOptions): Call {
-  const label = options.label === undefined ? `${method} ${core.id} ${shown(path)}` : `${method} ${core.id} ${String(options.label)}`;
+  const base = settingsFor(core, method, path);
+  const label = labelOf(core, method, path, options.hidePath ?? base.hidePath, options.label);
   onlyKnown(options, FIELDS, label);
-  const settings = settle(settingsFor(core, method, path), options, label);
+  const settings = settle(base, options, label);
   if (options.as !== undefined && !['json', 'text', 'bytes'].includes(options.as)) bad(label, 'as', "must be 'json' | 'text' | 'bytes'");
   if (options.key !== undefined && (typeof options.key !== 'string' || options.key === '')) bad(label, 'key', 'must be a text');
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) bad(label, 'signal', 'must be an AbortSignal');
@@ -95,6 +96,18 @@ function bodyOf(method: string, { json, body }: BodyOptions, label: string): Bod
 export function fingerprint(content: string | Uint8Array): string {
   return hash('sha256', content, 'base64url');
 }
+
+/** For people, and in every error from the first on. */
+export function labelOf(core: Core, method: string, path: string, hidden?: boolean, label?: string): string {
+  return `${method} ${core.id} ${label === undefined ? (hidden ? HIDDEN_PATH : shown(path)) : String(label)}`;
+}
+
+/** Whether the path is not for people, by call, route and connection. */
+export function hiddenBy(core: Core, method: string, path: string, { hidePath }: { hidePath?: boolean }): boolean {
+  return hidePath ?? settingsFor(core, method, path).hidePath ?? false;
+}
+
+const HIDDEN_PATH = '‹hidden path›';
 
 /** Queries may hold what is not for logs. */
 export function shown(path: string): string {

@@ -130,6 +130,6 @@ async function send(core: Core, method: string, path: string, options: BodyOptio
 async function issue(call: Call): Promise<string> {
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
-  if (here) return (await here.run.issue(operation)) as string;
+  if (here) return operation.open((await here.run.issue(operation)) as string);
   return (await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string;
 }

@@ -32,7 +32,7 @@ export type Answer = { phase: 'answered'; status: number; headers: Record<string
   -readonly [Field in keyof Kept]: Kept[Field];
 } & Redirected;
 /** Where an answer came from, if not from where it was asked for. `stranger`: another origin has had a part in it. */
-type Redirected = { readonly url?: string; readonly stranger?: true };
+type Redirected = { url?: string; readonly stranger?: true };
 export type WireEvent = Measured &
   (
     | Answer

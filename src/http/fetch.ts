@@ -1,6 +1,6 @@
 /** `fetch` over a connection: takes what `fetch` takes and makes a call of it. What it gives is response.ts. */
 import { pathBelow } from './base-url.ts';
-import { AGENT, type Call, ENCODINGS, fingerprint, shown } from './call.ts';
+import { AGENT, type Call, ENCODINGS, fingerprint, labelOf } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
@@ -15,9 +15,9 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
   const request = requestOf(input);
   const method = String(init.method ?? request?.method ?? 'GET').toUpperCase();
   const path = relativePath(core, request?.url ?? String(input), method);
-  const label = `${method} ${core.id} ${shown(path)}`;
-  const given = headersOf(init.headers ?? request?.headers, label);
   const settings = settingsFor(core, method, path);
+  const label = labelOf(core, method, path, settings.hidePath);
+  const given = headersOf(init.headers ?? request?.headers, label);
   const stated = given['content-type'] ?? settings.headers['content-type'];
   const { body, type } = await bodyOf(init.body ?? undefined, request, method, stated, label);
   const headers: Record<string, string> = {

@@ -60,15 +60,21 @@ export function coming({ call, http, secrets, stop }: Options): Coming {
     const all = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     const upTo = last ? all.length : Math.max(all.lastIndexOf(0x0a) + 1, all.length - longest);
     held = all.subarray(upTo);
-    const part: Pick<Answer, 'headers' | 'body'> = { headers: {}, body: all.subarray(0, upTo) };
-    await scrub(part as Answer, secrets, http);
+    const part: Answer = { phase: 'answered', status: 0, headers: {}, body: all.subarray(0, upTo), truncated: false };
+    await scrub(part, secrets, http);
     give(part.body);
   }
   const longest = Math.max(0, ...secrets.map(({ length }) => length)) * LONGEST_SPELLING;
 
   async function open(first: Head): Promise<void> {
-    const answer = { headers: { ...first.headers }, body: Buffer.alloc(0) };
-    await scrub(answer as Answer, secrets, http);
+    const answer: Answer = {
+      phase: 'answered',
+      status: first.status,
+      headers: { ...first.headers },
+      body: Buffer.alloc(0),
+      truncated: false,
+    };
+    await scrub(answer, secrets, http);
     head = { status: first.status, headers: answer.headers };
     if (call.live) call.live.body = body.stream;
     begin(reply(head));
@@ -131,8 +137,9 @@ export function coming({ call, http, secrets, stop }: Options): Coming {
 
 const EVENTS = /^\s*text\/event-stream\s*(?:;|$)/i;
 
-/** What is judged by its body cannot be given before that has come. */
+/** What is judged by its body cannot be given before that has come, nor can what is sealed as a whole. */
 function streams({ status, headers }: Head, call: Call): boolean {
+  if (call.settings.encrypt !== undefined) return false;
   if (status < 200 || status > 299 || call.core.judge.successWhen !== undefined || call.redirects === 'follow') return false;
   return call.settings.streaming ?? EVENTS.test(headers['content-type'] ?? '');
 }

@@ -1,6 +1,6 @@
 /** A call as the engine's operation: its identity, its effect, and what is done when its outcome is unknown. One attempt is attempt.ts. */
 import type { ErrorData } from '../engine/errors.ts';
-import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
 import { attempt, type Memory } from './attempt.ts';
 import { type Call, fingerprint } from './call.ts';
@@ -10,16 +10,24 @@ import { storeTold, type ToldReply } from './reply.ts';
 import { runtimeOf, withRuntime } from './runtime.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
+import { purposeOf, type Vault, vault } from './vault.ts';
+
+export type CallOperation = Operation & {
+  /** The reply's text as user code is to have it, of one that was delivered. */
+  open(text: string): string;
+};
 
 /** `engine`: version of the engine's behaviour that its run began with. Default: the present one. */
-export function callOperation(call: Call, engine: number = ENGINE_VERSION): Operation {
+export function callOperation(call: Call, engine: number = ENGINE_VERSION): CallOperation {
   const { core, effect, settings } = call;
   const memory: Memory = { fresh: false };
+  const replies = vault();
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
   const [path, ...query] = call.path.split('?');
   // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
   const asked = query.length === 0 ? '' : ` ?${fingerprint(query.join('?'))}`;
-  const place = `${call.method} ${core.id} ${engine === 1 ? call.path : `${path}${asked}`}${scope}`;
+  const where = settings.hidePath ? `?${fingerprint(call.path)}` : engine === 1 ? call.path : `${path}${asked}`;
+  const place = `${call.method} ${core.id} ${where}${scope}`;
   return {
     kind: 'call',
     identity: call.bodyHash === undefined ? place : `${place} ${call.bodyHash}`,
@@ -31,11 +39,24 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Oper
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
-    attempt: (env) => traced(call, env, (traceparent) => attempt(call, memory, env, traceparent)),
-    unknown: (env) => unknown(call, env),
+    attempt: (env) => traced(call, env, async (traceparent) => sealed(call, env, replies, await attempt(call, memory, env, traceparent))),
+    unknown: async (env) => sealed(call, env, replies, await unknown(call, env)),
+    load: (value, env) => replies.load(value, env),
+    open: replies.open,
     adopt: (given) => storeTold(given as ToldReply, call.as),
-    revive: reviveCallError,
+    revive: (error, value) => reviveCallError(error, value === undefined ? undefined : replies.open(value)),
   };
+}
+
+/** What is kept of a reply has nothing in clear that is to be encrypted. Outside a run nothing is kept. */
+async function sealed<V extends Verdict | Live>(call: Call, env: AttemptEnv, replies: Vault, verdict: V): Promise<V> {
+  const { encrypt } = call.settings;
+  if (!encrypt || !env.run || (verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
+  const { sealReply } = await import('./encrypt.ts');
+  const http = runtimeOf(env.services);
+  const value = await sealReply(verdict.value, encrypt, (text) => http.seal(purposeOf(env), text));
+  replies.keep(value, verdict.value);
+  return { ...verdict, value };
 }
 
 async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {

@@ -65,6 +65,16 @@ export type CommonOptions = {
   maxBody?: number;
   /** A larger body is cut and marked `truncated` (`reply`, the default), or the call fails. */
   onTruncated?: 'reply' | 'fail';
+  /**
+   * What of a reply's JSON body is encrypted wherever it is kept: `['access_token', 'items[*].iban']`, or `['$']` for all of it. Your code sees it
+   * in clear. Added to what connection and route say. What the paths cannot be told of, such as a body that is no JSON, is encrypted as a whole.
+   */
+  encrypt?: readonly string[];
+  /**
+   * The path is not for people: ids, labels, spans and errors have a hash of it, or nothing, in its place. Default false. Part of a call's identity: to
+   * change it is a change to running workflows.
+   */
+  hidePath?: boolean;
 };
 
 export type RouteOptions = CommonOptions & {

@@ -5,7 +5,7 @@
 import { HoldfastError } from '../engine/errors.ts';
 import { encodeJson } from '../engine/json.ts';
 import { pathBelow } from './base-url.ts';
-import { shown } from './call.ts';
+import { hiddenBy, labelOf } from './call.ts';
 import type { Core } from './core.ts';
 import { readLinks } from './link-header.ts';
 import type { BodyOptions, PagesOptions, Query } from './options.ts';
@@ -115,7 +115,7 @@ export function byFunction<Data = unknown>(next: Finder<Data>, first?: { readonl
   return Object.freeze({
     walk(source: Source, path: string, options: PagesOptions) {
       const { maxPages = MAX_PAGES, items, method = 'GET' } = options;
-      const label = `${method} ${source.core.id} ${shown(path)}`;
+      const label = labelOf(source.core, method, path, hiddenBy(source.core, method, path, options));
       wholeNumber(maxPages, 1, label, 'maxPages');
       if (items !== undefined && typeof items !== 'function') bad(label, 'items', 'must be a function of the reply');
       return { [Symbol.asyncIterator]: () => walk(source, path, options, next as Finder<unknown>, first) };
@@ -133,7 +133,7 @@ async function* walk(
   next: Finder<unknown>,
   first: { readonly query?: Query } | undefined,
 ): AsyncGenerator<unknown, void, undefined> {
-  const label = `${method} ${core.id} ${call.label ?? shown(path)}`;
+  const label = labelOf(core, method, path, hiddenBy(core, method, path, call), call.label);
   const seen = new Set<string>();
   let total = 0;
   let at = path;

@@ -24,6 +24,8 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
   const { origin, prefix } = core.base();
   const path = prefix === '' ? call.path : prefix + call.path;
   const { auth, idempotencyKey: keyed } = core;
+  // What an answer is to be sealed with is at hand before it is asked for: afterwards it would be too late to pause.
+  if (call.settings.encrypt && env.run) await Promise.all([http.seal('', ''), import('./encrypt.ts')]);
   const withKey = call.effect === 'keyed' && keyed !== undefined;
   if (auth === undefined && !withKey) return { origin, path, headers: call.headers, secrets: NO_SECRETS };
   const headers: Record<string, string> = { ...call.headers };

@@ -27,6 +27,8 @@ export type StoredReply = {
   /** It came live: the lengths of the pieces in which user code was given it, and what it broke off with. */
   readonly pieces?: readonly number[];
   readonly broken?: ErrorData;
+  /** What `encrypt` names is in the box; in `text` a mark stands in its place, at these offsets, or for all of it. Last, so that it is quickly seen. */
+  readonly sealed?: { readonly at?: readonly number[]; readonly box: string };
 };
 
 export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'truncated' | 'url'>): string {

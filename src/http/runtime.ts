@@ -5,12 +5,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { HoldfastError } from '../engine/errors.ts';
+import { type Entry, isValued } from '../engine/journal.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
 import { seal, unseal } from './seal.ts';
 import type { CallTracer } from './trace.ts';
 import { type Transport, type TransportOptions, transport } from './transport.ts';
+import { mayBeSealed } from './vault.ts';
 
 export type HttpRuntime = {
   readonly transport: Transport;
@@ -22,6 +24,8 @@ export type HttpRuntime = {
   sign(material: string): Promise<string>;
   /** `text` encrypted for that purpose: seal.ts. */
   seal(purpose: string, text: string): Promise<string>;
+  /** Before a run goes on from this journal: the deployment key is at hand where something of it is sealed. */
+  ready(journal: readonly Entry[]): Promise<void>;
   /** Throws `E_SEALED`. */
   unseal(purpose: string, sealed: string): Promise<string>;
   /** Makes spans of attempts. */
@@ -60,6 +64,11 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
         .update(material)
         .digest('base64url'),
     seal: async (purpose, text) => seal(await theKey(), purpose, text),
+    async ready(journal) {
+      const sealed = journal.some((entry) => isValued(entry) && entry.value && 'text' in entry.value && mayBeSealed(entry.value.text));
+      // Whether it is missing is told where it is needed.
+      if (sealed) await theKey().catch(() => {});
+    },
     unseal: async (purpose, sealed) => unseal(await theKey(), purpose, sealed),
   };
 }

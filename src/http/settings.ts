@@ -3,6 +3,7 @@ import { type Duration, milliseconds } from '../engine/duration.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import type { Effect } from '../engine/operation.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
+import { type JsonPath, jsonPathsOf } from './json-paths.ts';
 import type { Arrays, CommonOptions, OnUnknown, Redirects, RetryOptions, TimeLimits } from './options.ts';
 import { isReconcile } from './unknown.ts';
 
@@ -33,6 +34,10 @@ export type Settings = {
   readonly redirects: Redirects;
   readonly onTruncated: 'reply' | 'fail';
   readonly streaming?: boolean;
+  /** Absent: it is shown. */
+  readonly hidePath?: true;
+  /** Absent: nothing. */
+  readonly encrypt?: readonly JsonPath[];
 };
 
 export const DEFAULTS: Settings = Object.freeze({
@@ -58,6 +63,8 @@ export const COMMON_FIELDS = [
   'streaming',
   'maxBody',
   'onTruncated',
+  'encrypt',
+  'hidePath',
 ] as const satisfies readonly (keyof CommonOptions)[];
 
 /** `where`: the owner for errors, such as `connection "crm"`. */
@@ -89,7 +96,15 @@ export function settle(base: Settings, options: CommonOptions, where: string): S
       : oneOf(options.onUnknown ?? base.onUnknown, ['pause', 'throw', 'retry'], where, 'onUnknown', ', or reconcile(fn)'),
     redirects: oneOf(options.redirects ?? base.redirects, ['error', 'follow'], where, 'redirects'),
     onTruncated: oneOf(options.onTruncated ?? base.onTruncated, ['reply', 'fail'], where, 'onTruncated'),
+    ...encryptOf(base.encrypt, options.encrypt, where),
+    ...(oneOf(options.hidePath ?? base.hidePath ?? false, [true, false], where, 'hidePath') ? { hidePath: true } : {}),
   };
+}
+
+/** They add up: what a connection protects, no call can lay open. */
+function encryptOf(base: Settings['encrypt'], paths: unknown, where: string): Pick<Settings, 'encrypt'> {
+  const all = [...(base ?? []), ...(paths === undefined ? [] : jsonPathsOf(paths, where, 'encrypt'))];
+  return all.length === 0 ? {} : { encrypt: all };
 }
 
 export function wholeNumber(value: unknown, least: number, where: string, field: string): number {

@@ -60,7 +60,7 @@ function described(call: Call, env: AttemptEnv, run: AttemptEnv['run']): TracedA
   return {
     method: call.method,
     connection: call.core.name,
-    url: `${origin}${prefix}${shown(call.path)}`,
+    url: call.settings.hidePath ? `${origin}${prefix}` : `${origin}${prefix}${shown(call.path)}`,
     attempt: env.attempt,
     throttles: env.throttles,
     ...(run === undefined ? {} : { run }),
