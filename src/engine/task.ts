@@ -48,6 +48,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let unknown = known?.unknown;
   /** A START is in the journal and nothing after it. */
   let open = known?.open ?? false;
+  const interrupted = open;
   let quickRetries = 0;
   let attempts: Json[] = [];
 
@@ -315,6 +316,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       op: task.id,
       keyMaterial: task.keyMaterial,
       attempt,
+      ...(interrupted ? { interrupted } : {}),
       throttles,
       issuedAt,
       ...(firstSentAt === undefined ? {} : { firstSentAt }),

@@ -16,15 +16,22 @@ import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
-export type Memory = { fresh: boolean };
+export type Memory = {
+  fresh: boolean;
+  /** An attempt may have done it: of this process; `undefined` before its first. */
+  maybeDone?: boolean;
+};
 
 export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict> {
   const http = runtimeOf(env.services);
   const began = env.clock.now();
   /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
   const left = () => call.settings.limits.total - (env.clock.now() - began);
+  // Of attempts that another worker made all that is known is that there were some.
+  memory.maybeDone ??= env.interrupted === true || env.attempt > 1;
   let prepared: Prepared;
   try {
+    await call.load?.();
     prepared = await inTime(prepare(call, http, env), left(), env);
   } catch (error) {
     return unprepared(call, env, error);
@@ -42,11 +49,12 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
       resent = true;
+      memory.maybeDone = true;
       fresh = true;
       continue;
     }
     if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable });
+    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable, maybeDone: memory.maybeDone });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
@@ -60,6 +68,9 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     return conclude(call, decision, event, hints, env, memory, resent);
   }
 }
+
+/** Classes of decisions after which nobody knows. */
+const MAY_HAVE_HAPPENED: ReadonlySet<Decision['class']> = new Set(['ambiguous', 'transient']);
 
 /** What takes longer is given up: it must not be sent afterwards. */
 async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {
@@ -91,7 +102,7 @@ async function send(
     path: prepared.path,
     // One that the user gave is his own.
     headers: now.traceparent === undefined ? prepared.headers : { [TRACEPARENT_HEADER]: now.traceparent, ...prepared.headers },
-    body: call.body,
+    body: prepared.body ?? call.body,
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     fresh: now.fresh,
@@ -119,6 +130,7 @@ function conclude(
   const record = recordOf(decision, event, hints, env.attempt, resent);
   const value = event.phase === 'answered' && decision.act !== 'unknown' ? storeReply(event) : undefined;
   memory.fresh = decision.fresh === true;
+  if (MAY_HAVE_HAPPENED.has(decision.class)) memory.maybeDone = true;
   switch (decision.act) {
     case 'done':
       return { type: 'done', value, record };

@@ -64,8 +64,8 @@ export function connection(options: ConnectionOptions): Connection {
 
 /** The longest that one attempt of any call may take by the connection's own options, ms; a call can still set its own. */
 export function maxTimeout(connection: Connection): number {
-  const { settings, routes } = coreOf(connection);
-  return Math.max(settings.limits.total, ...routes.map((route) => route.settings.limits.total));
+  const { settings, routes, profiled } = coreOf(connection);
+  return Math.max(settings.limits.total, ...[...routes, ...profiled].map((route) => route.settings.limits.total));
 }
 
 /** Throws `E_BAD_OPTION` if the variable that `baseUrl: vars(…)` reads is not set or no URL. */
@@ -123,7 +123,7 @@ function connectionOf(core: Core): Connection {
 
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
-  return typedReply(await issue(call), options, call.label);
+  return typedReply(await issue(call), options, call.label, call.settings.goneIsDone);
 }
 
 async function issue(call: Call): Promise<string> {

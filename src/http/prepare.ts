@@ -3,12 +3,15 @@ import type { AttemptEnv } from '../engine/operation.ts';
 import type { Call } from './call.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader } from './headers.ts';
+import { withField } from './key-field.ts';
 import type { HttpRuntime } from './runtime.ts';
 
 export type Prepared = {
   readonly origin: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** In place of the call's: with the key in it. */
+  readonly body?: string;
   /** The credential's header value, to see whether a refresh changed it. */
   readonly credential?: string;
   /** Values that no reply, error or record may show. */
@@ -25,13 +28,15 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
   const path = prefix === '' ? call.path : prefix + call.path;
   const { auth, idempotencyKey: keyed } = core;
   const withKey = call.effect === 'keyed' && keyed !== undefined;
+  let body: { body?: string } = {};
   if (auth === undefined && !withKey) return { origin, path, headers: call.headers, secrets: NO_SECRETS };
   const headers: Record<string, string> = { ...call.headers };
   if (withKey) {
     const key = await idempotencyKey(http, env.keyMaterial);
-    headers[keyed.header] = keyed.quoted ? `"${key}"` : key;
+    if ('field' in keyed) body = { body: withField(call.body as string, keyed.field, key) };
+    else headers[keyed.header] = keyed.quoted ? `"${key}"` : key;
   }
-  if (auth === undefined) return { origin, path, headers, secrets: NO_SECRETS };
+  if (auth === undefined) return { origin, path, headers, ...body, secrets: NO_SECRETS };
   const secrets: string[] = [];
   for (const ref of auth.secrets) secrets.push(await http.secrets.get(ref.secret, fresh ? { fresh } : undefined));
   const credential = auth.value(secrets);
@@ -45,7 +50,7 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
     );
   }
   headers[auth.header] = credential;
-  return { origin, path, headers, credential, secrets: shown([...secrets, credential]) };
+  return { origin, path, headers, ...body, credential, secrets: shown([...secrets, credential]) };
 }
 
 /** What an API may echo: the secrets, and the credential that was made of them, with or without its padding. The longest first, since one may contain another. */

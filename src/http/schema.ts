@@ -6,8 +6,8 @@ import type { CallOptions, Schema } from './options.ts';
 import { type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it. Throws `SchemaError`. */
-export async function typedReply(text: string, options: CallOptions, label: string): Promise<Reply> {
+/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind. Throws `SchemaError`. */
+export async function typedReply(text: string, options: CallOptions, label: string, gone?: ReadonlySet<number>): Promise<Reply> {
   const stored = JSON.parse(text) as StoredReply;
   let reply: Reply;
   try {
@@ -17,7 +17,7 @@ export async function typedReply(text: string, options: CallOptions, label: stri
     throw new SchemaError(message, [{ message: 'not JSON', pointer: '/' }], readReply(stored, options.as, true));
   }
   const { schema } = options;
-  if (schema === undefined) return reply;
+  if (schema === undefined || (gone?.has(reply.status) && !statusesOf(schema).includes(reply.status))) return reply;
   const one = schemaFor(schema, reply, options);
   if (one === undefined) return reply;
   if (one === 'none') {
