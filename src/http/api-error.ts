@@ -1,9 +1,11 @@
 /** The provider's own words about a failure, as far as somebody said how its error bodies are read. Bounded; never throws. */
 import type { Json } from '../engine/json.ts';
 import type { Call } from './call.ts';
+import type { Judge } from './core.ts';
 import type { Answer } from './exchange.ts';
 import { replyOf } from './facts.ts';
 import type { ApiError } from './profile.ts';
+import type { Reply } from './reply.ts';
 
 /** Characters of a message, and of each of the others. */
 const MESSAGE_MAX = 300;
@@ -11,11 +13,14 @@ const WORD_MAX = 100;
 const FIELDS = ['code', 'type', 'param', 'requestId'] as const;
 
 export function apiErrorOf(answer: Answer, call: Call): ApiError | undefined {
-  const read = call.judge.readError;
+  return apiErrorFrom(call.judge.readError, () => replyOf(answer, call));
+}
+
+export function apiErrorFrom(read: Judge['readError'], reply: () => Reply): ApiError | undefined {
   if (read === undefined) return undefined;
   let said: ApiError | undefined;
   try {
-    said = read(replyOf(answer, call));
+    said = read(reply());
   } catch {
     return undefined;
   }
@@ -30,7 +35,7 @@ export function apiErrorOf(answer: Answer, call: Call): ApiError | undefined {
   return Object.keys(error).length === 0 ? undefined : error;
 }
 
-/** ` – Your card was declined. (card_declined, card_error)`: behind `answered 402`. */
+/** `: Your card was declined. (card_declined, card_error)`, to stand behind `answered 402`. */
 export function inWords(error: ApiError | undefined): string {
   if (error === undefined) return '';
   const words = [error.code, error.type === error.code ? undefined : error.type].filter((word) => word !== undefined).join(', ');

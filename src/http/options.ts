@@ -152,6 +152,26 @@ export type BodyOptions = CallOptions & {
   body?: string | Uint8Array;
 };
 
+/** Of `connection.poll()`: those of each call, and when it is asked. */
+export type PollOptions = Omit<CallOptions, 'timeout'> & {
+  /** Whether it is done. `'failed'` ends it with a `CallError`. Default: any status but 202. */
+  until?: (reply: never) => boolean | 'failed';
+  /** How long after an answer it is asked again, unless the API's `Retry-After` says it. Default 10 s. */
+  every?: Duration;
+  /** Of all of it: what would be asked later fails now, with `E_DEADLINE`. Default 1 h. One attempt has the connection's `timeout`. */
+  timeout?: Duration;
+};
+
+/** Of `connection.graphql()`. */
+export type GraphqlOptions = Omit<CallOptions, 'as' | 'query' | 'schema'> & {
+  /** Of the operation's `data`. */
+  schema?: StandardSchemaV1;
+  /** Which operation of a document that has several. */
+  operationName?: string;
+  /** Errors beside data: a failure (`fail`, the default), or a reply with both. */
+  partial?: 'fail' | 'reply';
+};
+
 /** Of `connection.pages()`: those of each page's call, and how the pages hang together. */
 export type PagesOptions = BodyOptions & {
   /** How the next page is found: `byLink()`, `byCursor(…)`, `byOffset(…)`, `byPage(…)`, `byNextUrl(…)`, `byFunction(…)`. Default: the connection's `paging`. */
