@@ -7,8 +7,12 @@
  * IETF: draft-ietf-httpapi-idempotency-key-header-07 (2025-10-15), RFC 9457 (2023-07), RFC 8288 (2017-10).
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connection } from '../../src/http/connection.ts';
+import type { Effect } from '../../src/engine/operation.ts';
+import { buildCall } from '../../src/http/call.ts';
+import { connection, maxTimeout } from '../../src/http/connection.ts';
+import { effectOf, makeCore, settingsFor } from '../../src/http/core.ts';
 import type { CallError } from '../../src/http/errors.ts';
+import type { ConnectionOptions } from '../../src/http/options.ts';
 import type { Profile } from '../../src/http/profile.ts';
 import * as profiles from '../../src/http/profiles/index.ts';
 import type { Fate } from '../support/hostile-server.ts';
@@ -471,5 +475,61 @@ describe('bodies of another kind than documented', () => {
         expect([undefined, 'E_CALL_FAILED']).toContain(outcome);
       }
     }
+  });
+});
+
+describe('what outranks what', () => {
+  const profile: Profile = {
+    ...ietf,
+    timeout: '1s',
+    acceptStatus: [401],
+    effects: 'unsafe',
+    headers: { 'x-a': 'profile', 'x-b': 'profile' },
+    hint: () => 1,
+    routes: [{ method: 'POST', path: '/x/*', effects: 'safe', timeout: '3s', headers: { 'x-a': 'profile route' } }],
+  };
+  const of = (more: Partial<ConnectionOptions>, path = '/x/1') => {
+    const core = makeCore({ name: 'api', baseUrl: 'https://api.example', profile, ...more });
+    const settings = settingsFor(core, 'POST', path);
+    return { core, settings, effect: effectOf(core, settings, 'POST', 'x'), total: settings.limits.total };
+  };
+
+  it.each<[string, Partial<ConnectionOptions>, string, Effect]>([
+    ['the profile', {}, '/y', 'unsafe'],
+    ['the connection over the profile', { effects: 'idempotent' }, '/y', 'idempotent'],
+    ['the profile’s route over the connection', { effects: 'idempotent' }, '/x/1', 'safe'],
+    ['a route over the profile’s', { routes: [{ path: '/x/1', effects: 'keyed' }] }, '/x/1', 'keyed'],
+    ['a route that says nothing of it over nothing', { routes: [{ path: '/x/1', timeout: '9s' }] }, '/x/1', 'safe'],
+  ])('%s says the effect', (_, options, path, effect) => {
+    expect(of(options, path).effect).toBe(effect);
+  });
+
+  it('and a call all of them', () => {
+    const { core } = of({ routes: [{ path: '/x/1', effects: 'keyed' }] });
+    expect(buildCall(core, 'POST', '/x/1', { effects: 'unsafe' }).effect).toBe('unsafe');
+  });
+
+  it('field by field, headers one by one', () => {
+    const { settings, total } = of({ headers: { 'X-B': 'connection' }, routes: [{ path: '/x/1', headers: { 'x-c': 'route' } }] });
+    expect(settings.headers).toEqual({ 'x-a': 'profile route', 'x-b': 'connection', 'x-c': 'route' });
+    expect([total, [...settings.acceptStatus]]).toEqual([3_000, [401]]);
+  });
+
+  it('for what only connections have, too', () => {
+    const hint = () => 2;
+    expect(of({}).core.judge.hint).toBe(profile.hint);
+    expect(of({ hint }).core.judge.hint).toBe(hint);
+    expect(of({ idempotencyKey: { field: 'k' } }).core.idempotencyKey).toMatchObject({ field: 'k' });
+    expect(maxTimeout(connection({ name: 'api', baseUrl: 'https://api.example', profile }))).toBe(3_000);
+  });
+
+  it('and what is wrong in a profile is said to be of it', () => {
+    const wrong = (field: Partial<Profile>) => () =>
+      connection({ name: 'api', baseUrl: 'https://api.example', profile: { ...ietf, ...field } });
+    expect(wrong({ maxBody: 0 })).toThrow('connection "api": profile: maxBody');
+    expect(wrong({ routes: [{ path: 'x' }] })).toThrow('connection "api": profile: routes[0]: path');
+    expect(() => connection({ name: 'api', baseUrl: 'https://api.example', profile: {} as never })).toThrow(
+      'must be one of holdfast/profiles',
+    );
   });
 });

@@ -10,7 +10,7 @@ export const github: Profile = {
   source: { url: 'https://docs.github.com/en/rest/using-the-rest-api', read: '2026-11-28' },
   sdk: 'new Octokit({ retry: { enabled: false }, throttle: { enabled: false }, request: { fetch: github.fetch } })',
   headers: { accept: 'application/vnd.github+json', 'x-github-api-version': '2022-11-28' },
-  paging: byLink(),
+  paging: /* @__PURE__ */ byLink(),
   graphql: '/graphql',
   // A secondary limit: 403 or 429, without headers "wait for at least one minute".
   hint: ({ status, data }) =>

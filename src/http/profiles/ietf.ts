@@ -12,7 +12,7 @@ export const ietf: Profile = {
   idempotencyKey: { header: 'Idempotency-Key', format: 'quoted' },
   // The draft, section 2.7: 409 where the first request is still being worked on, 422 where its payload was another.
   inFlightWhen: ({ status }) => status === 409,
-  paging: byLink(),
+  paging: /* @__PURE__ */ byLink(),
   readError(reply) {
     const { detail, title, type } = fieldsOf(reply.data);
     return {

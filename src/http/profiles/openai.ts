@@ -1,7 +1,7 @@
 /** OpenAI's API, and those that are made like it. */
 import { byCursor } from '../paging.ts';
 import type { Profile } from '../profile.ts';
-import { fieldsOf, headerOf, text } from './read.ts';
+import { fieldsOf, headerOf, safePosts, text } from './read.ts';
 
 /** A 429 that no waiting ends: a person must pay. */
 const EXHAUSTED = new Set(['insufficient_quota', 'credit_balance_exhausted', 'billing_hard_limit_reached']);
@@ -15,9 +15,9 @@ export const openai: Profile = {
   sdk: 'new OpenAI({ apiKey, maxRetries: 0, fetch: openai.fetch })',
   // A model that reasons says nothing for minutes. A worker must be allowed to run for longer: see its stage's `worker.timeout`.
   timeout: { total: '10m', headers: '10m', idle: '120s', minRate: 0 },
-  routes: ASKING.flatMap((path) => [path, `/v1${path}`]).map((path) => ({ method: 'POST', path, effects: 'safe' })),
+  routes: /* @__PURE__ */ safePosts(ASKING, ['', '/v1']),
   shouldRetry: ({ status, data }) => (status === 429 && isExhausted(fieldsOf(data, 'error')) ? false : undefined),
-  paging: byCursor({
+  paging: /* @__PURE__ */ byCursor({
     param: 'after',
     from({ data }) {
       const { has_more: more, data: items, last_id: last } = fieldsOf(data);

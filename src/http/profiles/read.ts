@@ -1,4 +1,5 @@
-/** How profiles look into bodies that may be anything. */
+/** What profiles share: how they look into bodies that may be anything, and POSTs that only ask. */
+import type { RouteOptions } from '../options.ts';
 import type { Reply } from '../reply.ts';
 
 type Fields = { readonly [field: string]: unknown };
@@ -24,3 +25,8 @@ export function headerOf(reply: Reply, ...names: readonly string[]): string | un
 }
 
 export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** `prefixes`: of the base URLs that people use. */
+export function safePosts(paths: readonly string[], prefixes: readonly string[] = ['']): RouteOptions[] {
+  return paths.flatMap((path) => prefixes.map((prefix) => ({ method: 'POST', path: prefix + path, effects: 'safe' as const })));
+}

@@ -1,7 +1,7 @@
 /** Slack's Web API: what fails is mostly told with a 200. */
 import { byCursor } from '../paging.ts';
 import type { Profile } from '../profile.ts';
-import { fieldsOf, headerOf, listOf, text } from './read.ts';
+import { fieldsOf, headerOf, listOf, safePosts, text } from './read.ts';
 
 const THROTTLED = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
 /** "It's possible some aspect of the operation succeeded before the error was raised." */
@@ -14,14 +14,14 @@ export const slack: Profile = {
   title: 'Slack',
   source: { url: 'https://docs.slack.dev/apis/web-api', read: '2026-11-28' },
   sdk: 'new WebClient(token, { retryConfig: { retries: 0 }, rejectRateLimitedCalls: true }); it takes no fetch, so call the methods through the connection',
-  routes: READING.map((path) => ({ method: 'POST', path, effects: 'safe' })),
+  routes: /* @__PURE__ */ safePosts(READING),
   successWhen({ data }) {
     const { ok, error } = fieldsOf(data);
     if (ok !== false) return true;
     if (THROTTLED.has(String(error))) return 'throttle';
     return UNCERTAIN.has(String(error)) ? 'transient' : 'permanent';
   },
-  paging: byCursor({ from: ({ data }) => text(fieldsOf(data, 'response_metadata').next_cursor) }),
+  paging: /* @__PURE__ */ byCursor({ from: ({ data }) => text(fieldsOf(data, 'response_metadata').next_cursor) }),
   readError(reply) {
     const { error, needed } = fieldsOf(reply.data);
     const [first] = listOf(fieldsOf(reply.data, 'response_metadata').messages);

@@ -10,7 +10,7 @@ export const stripe: Profile = {
   // Keys may be pruned once they are 24 hours old.
   idempotencyKey: { header: 'Idempotency-Key', format: 'raw', ttl: '23h' },
   inFlightWhen: ({ data }) => fieldsOf(data, 'error').code === 'idempotency_key_in_use',
-  paging: byCursor({
+  paging: /* @__PURE__ */ byCursor({
     param: 'starting_after',
     from({ data }) {
       const { has_more: more, data: items } = fieldsOf(data);
