@@ -1,11 +1,9 @@
 /** The provider's own words about a failure, as far as somebody said how its error bodies are read. Bounded; never throws. */
 import type { Json } from '../engine/json.ts';
 import type { Call } from './call.ts';
-import type { Judge } from './core.ts';
 import type { Answer } from './exchange.ts';
 import { replyOf } from './facts.ts';
 import type { ApiError } from './profile.ts';
-import type { Reply } from './reply.ts';
 
 /** Characters of a message, and of each of the others. */
 const MESSAGE_MAX = 300;
@@ -13,14 +11,11 @@ const WORD_MAX = 100;
 const FIELDS = ['code', 'type', 'param', 'requestId'] as const;
 
 export function apiErrorOf(answer: Answer, call: Call): ApiError | undefined {
-  return apiErrorFrom(call.judge.readError, () => replyOf(answer, call));
-}
-
-export function apiErrorFrom(read: Judge['readError'], reply: () => Reply): ApiError | undefined {
+  const read = call.judge.readError;
   if (read === undefined) return undefined;
   let said: ApiError | undefined;
   try {
-    said = read(reply());
+    said = read(replyOf(answer, call));
   } catch {
     return undefined;
   }

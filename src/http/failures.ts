@@ -7,10 +7,6 @@ import { exponential } from './backoff.ts';
 import type { Call } from './call.ts';
 import type { WireEvent } from './exchange.ts';
 
-export class PreparedTooLate extends Error {
-  override readonly name = 'PreparedTooLate';
-}
-
 /** Nothing was sent: a secret or a variable is missing (a person must act), or the source of secrets failed (it is asked again). */
 export function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
   if (thrown instanceof HoldfastError && thrown.code !== 'E_REQUEST_INVALID') {

@@ -4,7 +4,6 @@
  */
 import { type Duration, milliseconds } from '../engine/duration.ts';
 import { now, sleep } from '../engine/verbs.ts';
-import { apiErrorFrom, asDetail, inWords } from './api-error.ts';
 import { shown } from './call.ts';
 import { settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
@@ -47,10 +46,7 @@ export async function poll(source: Source, target: string | Reply, from: string,
     }
     const verdict = (until as (reply: Reply) => unknown)(reply);
     if (verdict === true) return reply;
-    if (verdict === 'failed') {
-      const error = apiErrorFrom(core.judge.readError, () => reply as Reply);
-      failed('E_CALL_FAILED', `what was waited for has failed${inWords(error)}`, error === undefined ? {} : { error: asDetail(error) });
-    }
+    if (verdict === 'failed') failed('E_CALL_FAILED', 'what was waited for has failed');
     // It may have moved meanwhile.
     if (reply.status === 202) at = followed(reply, at) ?? at;
   }
@@ -79,13 +75,9 @@ export async function poll(source: Source, target: string | Reply, from: string,
     return nextPath(core, base, location) ?? failed('E_PAGING', outside(core));
   }
 
-  function failed(
-    code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_PAGING',
-    problem: string,
-    more: { error?: ReturnType<typeof asDetail> } = {},
-  ): never {
+  function failed(code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_PAGING', problem: string): never {
     const label = `GET ${core.id} ${call.label ?? shown(at ?? from)}`;
-    const detail = { connection: core.name, account: core.account, attempts: polls, status: reply?.status, ...more };
+    const detail = { connection: core.name, account: core.account, attempts: polls, status: reply?.status };
     throw new CallError(code, `${label}: ${problem}`, detail, reply);
   }
 }

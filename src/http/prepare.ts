@@ -18,6 +18,11 @@ export type Prepared = {
   readonly secrets: readonly string[];
 };
 
+/** Preparing took all the time that the attempt had. */
+export function tooLate(): Error {
+  return Object.assign(new Error('not prepared in time'), { name: 'PreparedTooLate' });
+}
+
 const NO_SECRETS: readonly string[] = [];
 const KEY_LENGTH = 32;
 
