@@ -18,8 +18,19 @@ export { type Auth, basic, bearer, header } from './http/auth.ts';
 export { vars } from './http/base-url.ts';
 export { type Connection, connection, maxTimeout } from './http/connection.ts';
 export { CallError, SchemaError, UnknownOutcomeError } from './http/errors.ts';
-export type { BodyOptions, CallOptions, ConnectionOptions, PagesOptions, RetryOptions, RouteOptions } from './http/options.ts';
+export type { GraphqlError, GraphqlReply } from './http/graphql.ts';
+export type {
+  BodyOptions,
+  CallOptions,
+  ConnectionOptions,
+  GraphqlOptions,
+  PagesOptions,
+  PollOptions,
+  RetryOptions,
+  RouteOptions,
+} from './http/options.ts';
 export { byCursor, byFunction, byLink, byNextUrl, byOffset, byPage, type NextPage, type Page, type Paging } from './http/paging.ts';
+export type { ApiError, Profile } from './http/profile.ts';
 export type { Reply } from './http/reply.ts';
 export { type SecretRef, secret } from './http/secrets.ts';
 export { applied, cannotTell, notApplied, type Reconcile, type Reconciliation, reconcile } from './http/unknown.ts';

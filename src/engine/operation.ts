@@ -60,6 +60,8 @@ export type AttemptEnv = {
   readonly keyMaterial: string;
   /** 1 for the first; counts only attempts that consumed one. */
   readonly attempt: number;
+  /** Another worker began to send it, and nobody knows how that ended. */
+  readonly interrupted?: boolean;
   /** Throttled answers so far. */
   readonly throttles: number;
   /** When it was issued first; retry deadlines count from here. Milliseconds since the epoch. */

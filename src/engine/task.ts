@@ -61,6 +61,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let unknown = known?.unknown;
   /** A START is in the journal and nothing after it. */
   let open = known?.open ?? false;
+  const interrupted = open;
   let quickRetries = 0;
   const log = attemptLog(known?.told);
 
@@ -363,6 +364,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       op: task.id,
       keyMaterial,
       attempt,
+      ...(interrupted ? { interrupted } : {}),
       throttles,
       issuedAt,
       ...(firstSentAt === undefined ? {} : { firstSentAt }),

@@ -1,14 +1,12 @@
-/** One attempt of a call, from request to verdict: prepares, sends, classifies, and says what follows. Decides no row: that is classify.ts. */
+/** One attempt of a call, from request to verdict: prepares, sends and classifies. Decides no row: that is classify.ts. What follows from failing is failing.ts. */
 import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
-import { nextAttempt } from './backoff.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision, isRedirect } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
-import { failure, PreparedTooLate, unknownOutcome, unprepared } from './failures.ts';
 import type { Hints } from './hints.ts';
-import { type Prepared, prepare } from './prepare.ts';
-import { type AttemptRecord, recordOf } from './record.ts';
+import { type Prepared, prepare, tooLate } from './prepare.ts';
+import { recordOf } from './record.ts';
 import { scrub } from './redact.ts';
 import { storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
@@ -20,25 +18,32 @@ import type { WireRequest } from './transport.ts';
 const ANY_PATH: readonly string[] = ['/'];
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
-export type Memory = { fresh: boolean };
+export type Memory = {
+  fresh: boolean;
+  /** An attempt may have done it: of this process; `undefined` before its first. */
+  maybeDone?: boolean;
+};
 
 export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
   const http = runtimeOf(env.services);
   const began = env.clock.now();
   /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
   const left = () => call.settings.limits.total - (env.clock.now() - began);
+  // Of attempts that another worker made all that is known is that there were some.
+  memory.maybeDone ??= env.interrupted === true || env.attempt > 1;
   let prepared: Prepared;
   try {
+    await call.load?.();
     prepared = await inTime(prepare(call, http, env), left(), env);
   } catch (error) {
-    return unprepared(call, env, error);
+    return (await failing()).unprepared(call, env, error);
   }
   let fresh = call.effect === 'unsafe' || memory.fresh;
   let refreshable = call.core.auth !== undefined;
   let resent = false;
   for (;;) {
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
-    if (left() <= 0) return unprepared(call, env, new PreparedTooLate());
+    if (left() <= 0) return (await failing()).unprepared(call, env, tooLate());
     const how = { fresh, left: left(), traceparent };
     const sent = call.live ? await sendLive(call, http, prepared, env, how, conclusion) : await send(call, http, prepared, env, how);
     if ('type' in sent) return sent;
@@ -49,11 +54,12 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
       resent = true;
+      memory.maybeDone = true;
       fresh = true;
       continue;
     }
     await scrub(event, prepared.secrets, http);
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable });
+    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable, maybeDone: memory.maybeDone });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
@@ -70,7 +76,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   /** Of an event after which nothing is sent again within this attempt. */
   async function conclusion(event: WireEvent): Promise<Verdict> {
     if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable: false });
+    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable: false, maybeDone: memory.maybeDone });
     return conclude(call, classify(event, call.effect, facts), event, hints, env, memory, resent);
   }
 }
@@ -94,11 +100,14 @@ async function sendLive(
   return { type: 'live', reply: first };
 }
 
+/** Classes of decisions after which nobody knows. */
+const MAY_HAVE_HAPPENED: ReadonlySet<Decision['class']> = new Set(['ambiguous', 'transient']);
+
 /** What takes longer is given up: it must not be sent afterwards. */
 async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {
   let timer: { cancel(): void } | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = env.clock.timer(ms, () => reject(new PreparedTooLate()));
+    timer = env.clock.timer(ms, () => reject(tooLate()));
   });
   try {
     return await Promise.race([work, late]);
@@ -120,7 +129,7 @@ async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: Atte
     path: prepared.path,
     // One that the user gave is his own.
     headers: now.traceparent === undefined ? prepared.headers : { [TRACEPARENT_HEADER]: now.traceparent, ...prepared.headers },
-    body: call.body,
+    body: prepared.body ?? call.body,
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     fresh: now.fresh,
@@ -142,7 +151,10 @@ const followed = ({ method, effect, redirects, accepted }: Call, status: number)
   // To follow is to send again: never what may have had an effect.
   redirects === 'follow' && (method === 'GET' || method === 'HEAD') && effect !== 'unsafe' && isRedirect(status) && !accepted.has(status);
 
-function conclude(
+/** Most calls succeed: what becomes of the others is loaded with the first of them. */
+const failing = () => import('./failing.ts');
+
+async function conclude(
   call: Call,
   decision: Decision,
   event: WireEvent,
@@ -150,64 +162,12 @@ function conclude(
   env: AttemptEnv,
   memory: Memory,
   resent: boolean,
-): Verdict {
+): Promise<Verdict> {
   const record = recordOf(decision, event, hints, env.attempt, resent);
   const value = event.phase === 'answered' && decision.act !== 'unknown' ? storeReply(event) : undefined;
   memory.fresh = decision.fresh === true;
-  switch (decision.act) {
-    case 'done':
-      return { type: 'done', value, record };
-    case 'unknown':
-      return { type: 'unknown', error: unknownOutcome(call, event, env), record };
-    case 'retry':
-    case 'wait':
-    case 'later': {
-      const next = nextAttempt(decision, hints.hint, {
-        policy: call.settings.retry,
-        attempt: env.attempt,
-        throttles: env.throttles,
-        issuedAt: env.issuedAt,
-        now: env.clock.now(),
-        quickRetries: env.quickRetries,
-        remaining: env.remaining,
-        window: Math.max(0, ...call.core.rateLimits.map(({ per }) => per)),
-        random: env.entropy.random,
-      });
-      if ('over' in next) return final(call, decision, event, env, value, { ...record, over: next.over }, next);
-      return {
-        type: 'again',
-        at: next.at,
-        counts: next.counts,
-        error: failure(call, event, env, ''),
-        record: { ...record, next: next.at },
-      };
-    }
-    default:
-      return final(call, decision, event, env, value, record);
-  }
-}
-
-function final(
-  call: Call,
-  decision: Decision,
-  event: WireEvent,
-  env: AttemptEnv,
-  value: string | undefined,
-  record: AttemptRecord,
-  next?: { over: 'attempts' | 'throttles' | 'deadline'; at?: number },
-): Verdict {
-  const redirected = event.phase === 'answered' && isRedirect(event.status) && (call.redirects === 'error' || event.stopped !== undefined);
-  if (call.everyStatus && value !== undefined && !redirected) return { type: 'done', value, record };
-  const { retry } = call.settings;
-  const because =
-    next === undefined
-      ? ''
-      : next.over === 'deadline'
-        ? `; the next attempt could not be made before the deadline of ${retry.deadline} ms (retry.deadline)`
-        : next.over === 'throttles'
-          ? `; it was throttled ${env.throttles + 1} times (retry.throttles)`
-          : ` after ${env.attempt} attempt${env.attempt === 1 ? '' : 's'}`;
-  const error = failure(call, event, env, because, next?.over === 'deadline' ? 'E_DEADLINE' : 'E_CALL_FAILED');
-  if (decision.class === 'ambiguous' && call.effect !== 'safe') error.detail = { ...error.detail, mayHaveHappened: true };
-  return { type: 'fail', error, ...(value === undefined ? {} : { value }), record };
+  if (MAY_HAVE_HAPPENED.has(decision.class)) memory.maybeDone = true;
+  if (decision.act === 'done') return { type: 'done', value, record };
+  const { afterFailure } = await failing();
+  return afterFailure({ call, decision, event, hints, env, value, record });
 }

@@ -2,7 +2,8 @@
 import { hash } from 'node:crypto';
 import { canonicalJson, encodeJson, type Json } from '../engine/json.ts';
 import type { Effect } from '../engine/operation.ts';
-import { type Core, effectOf, settingsFor } from './core.ts';
+import { type Core, effectOf, type Judge, settingsFor } from './core.ts';
+import { checkCarries, keyField } from './key-field.ts';
 import type { As, BodyOptions } from './options.ts';
 import { requestPath } from './path.ts';
 import { checkSchema, statusesOf } from './schema.ts';
@@ -32,6 +33,10 @@ export type Call = {
   readonly signal?: AbortSignal;
   /** `fetch`: where user code finds the body of a reply that is still coming. */
   readonly live?: { body?: ReadableStream<Uint8Array> };
+  /** What reads its replies: the connection's, unless the kind of call brings its own. */
+  readonly judge: Judge;
+  /** Loads what `judge` needs, before an attempt. */
+  readonly load?: () => Promise<void>;
 };
 
 const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'body']);
@@ -50,6 +55,9 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) bad(label, 'signal', 'must be an AbortSignal');
   checkSchema(options.schema, label);
   const body = bodyOf(method, options, label);
+  const effect = effectOf(core, settings, method, label);
+  const field = keyField(core, effect);
+  if (field !== undefined) checkCarries(options.json, field, label);
   const named = statusesOf(options.schema);
   return {
     core,
@@ -67,13 +75,14 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     ...(body.hash === undefined ? {} : { bodyHash: body.hash }),
     ...(options.json === undefined ? {} : { json: options.json }),
     settings,
-    effect: effectOf(core, settings, method, label),
+    effect,
     accepted: named.length === 0 ? settings.acceptStatus : new Set([...settings.acceptStatus, ...named]),
     ...(options.as === undefined ? {} : { as: options.as }),
     ...(options.key === undefined ? {} : { key: options.key }),
     redirects: settings.redirects,
     everyStatus: false,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    judge: core.judge,
   };
 }
 

@@ -33,6 +33,8 @@ export type Facts = {
   judged?: 'throttle' | 'transient' | 'permanent' | undefined;
   /** The body was over the cap, and that is to fail. */
   tooLarge?: boolean;
+  /** `goneIsDone`: a status that says that it is done already, after an attempt that may have done it. */
+  gone?: boolean;
 };
 
 export type Row =
@@ -46,6 +48,7 @@ export type Row =
   | 'body over the cap'
   | 'invalid HTTP'
   | 'accepted status'
+  | 'gone is done'
   | '2xx'
   | '2xx judged'
   | '3xx'
@@ -115,6 +118,7 @@ function notSent(why: Extract<CallEvent, { phase: 'not-sent' }>['why']): Decisio
 
 function answered(status: number, effect: Effect, facts: Facts): Decision {
   if (facts.accepted) return row('accepted status', 'success', 'done');
+  if (facts.gone && effect === 'idempotent') return row('gone is done', 'success', 'done');
   if (facts.tooLarge) return row('body over the cap', 'permanent', 'fail');
   if (status >= 200 && status < 300) return success(effect, facts.judged);
   return serversWord(byStatus(status, effect, facts), facts.shouldRetry);

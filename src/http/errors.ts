@@ -12,7 +12,7 @@ export class CallError extends HoldfastError {
   readonly status: number | undefined;
   readonly attempts: number;
   readonly reply: Reply | undefined;
-  constructor(code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_REQUEST_INVALID', message: string, detail: Detail, reply?: Reply) {
+  constructor(code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_REQUEST_INVALID' | 'E_PAGING', message: string, detail: Detail, reply?: Reply) {
     super(code, message, { detail });
     this.status = numberOr(detail.status, undefined);
     this.attempts = numberOr(detail.attempts, 0);

@@ -2,36 +2,41 @@
 import type { Call } from './call.ts';
 import type { Facts } from './classify.ts';
 import type { Answer, WireEvent } from './exchange.ts';
-import { type Hints, readHints } from './hints.ts';
+import { FOREVER_MS, type Hints, readHints, sentAt } from './hints.ts';
 import { type Reply, readReply, type StoredReply, storeReply } from './reply.ts';
 
 const NO_HINTS: Hints = { retryAfter: false, exhausted: false, ignored: [] };
 const THROTTLING = new Set([403, 413, 420, 423, 424, 429, 503, 529]);
 
-export function factsOf(event: WireEvent, call: Call, now: { now: number; refreshable: boolean }): { facts: Facts; hints: Hints } {
+export function factsOf(
+  event: WireEvent,
+  call: Call,
+  now: { now: number; refreshable: boolean; maybeDone?: boolean | undefined },
+): { facts: Facts; hints: Hints } {
   if (event.phase !== 'answered') return { facts: {}, hints: NO_HINTS };
   const { status, headers } = event;
   const accepted = call.accepted.has(status);
   const tooLarge = event.truncated && call.settings.onTruncated === 'fail';
-  const { successWhen, inFlightWhen, unavailableMeansUntouched } = call.core.judge;
+  const { successWhen, inFlightWhen, unavailableMeansUntouched, shouldRetry } = call.judge;
   if (status >= 200 && status < 300) {
     const judged = successWhen === undefined || accepted ? undefined : judgement(successWhen(replyOf(event, call)));
     return {
       facts: { accepted, tooLarge, judged },
-      hints: judged === undefined ? NO_HINTS : readHints(headers, now.now, judged === 'throttle'),
+      hints: judged === undefined ? NO_HINTS : hintsOf(event, call, now.now, judged === 'throttle'),
     };
   }
-  const hints = readHints(headers, now.now, status === 429 || status === 420 || status === 529);
+  const hints = hintsOf(event, call, now.now, status === 429 || status === 420 || status === 529);
   const facts: Facts = {
     accepted,
     tooLarge,
     retryAfter: hints.retryAfter,
     exhausted: hints.exhausted,
-    shouldRetry: serversWord(headers['x-should-retry'] ?? headers['stripe-should-retry']),
+    shouldRetry: serversWord(headers['x-should-retry'] ?? headers['stripe-should-retry']) ?? shouldRetry?.(replyOf(event, call)),
     replayed: headers['idempotent-replayed'] === 'true',
     refreshable: now.refreshable,
     inFlight: status === 409 && inFlightWhen?.(replyOf(event, call)) === true,
     untouched: unavailableMeansUntouched === true,
+    gone: now.maybeDone === true && call.settings.goneIsDone.has(status),
   };
   // A Retry-After on a status that is not about waiting (a redirect, a 404) asks for nothing.
   return {
@@ -39,6 +44,26 @@ export function factsOf(event: WireEvent, call: Call, now: { now: number; refres
     hints: THROTTLING.has(status) || status >= 500 || status === 408 || status === 425 || facts.shouldRetry === true ? hints : NO_HINTS,
   };
 }
+
+/** The connection's own hint comes last, and counts as `Retry-After` does. */
+function hintsOf(answer: Answer, call: Call, now: number, throttled: boolean): Hints {
+  const hints = readHints(answer.headers, now, throttled);
+  const own = call.judge.hint;
+  if (own === undefined || hints.hint !== undefined) return hints;
+  let said: number | Date | undefined;
+  try {
+    said = own(replyOf(answer, call));
+  } catch {
+    return { ...hints, ignored: [...hints.ignored, OWN] };
+  }
+  if (said === undefined) return hints;
+  const delay = said instanceof Date ? Math.max(0, said.getTime() - sentAt(answer.headers, now)) : said;
+  if (!(typeof delay === 'number' && Number.isFinite(delay) && delay >= 0)) return { ...hints, ignored: [...hints.ignored, OWN] };
+  return { ...hints, hint: { delay: Math.min(FOREVER_MS, Math.ceil(delay)), source: OWN }, retryAfter: true };
+}
+
+/** How the connection's `hint` is named in records. */
+const OWN = 'hint of the connection';
 
 function judgement(said: boolean | 'throttle' | 'transient' | 'permanent'): Facts['judged'] {
   if (said === true) return undefined;
@@ -50,6 +75,6 @@ function serversWord(value: string | undefined): boolean | undefined {
   return word === 'true' ? true : word === 'false' ? false : undefined;
 }
 
-function replyOf(answer: Answer, call: Call): Reply {
+export function replyOf(answer: Answer, call: Call): Reply {
   return readReply(JSON.parse(storeReply(answer)) as StoredReply, call.as, true);
 }

@@ -1,14 +1,11 @@
-/** What went wrong with a call, as data: for the journal, for user code and for people. Never a secret, a query or a body. */
+/** What went wrong with a call, as data: for the journal, for user code and for people. Never a secret or a query; of a body, what `readError` picks out. */
 import { type ErrorData, HoldfastError } from '../engine/errors.ts';
 import type { Json } from '../engine/json.ts';
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
+import { apiErrorOf, asDetail, inWords } from './api-error.ts';
 import { exponential } from './backoff.ts';
 import type { Call } from './call.ts';
 import type { WireEvent } from './exchange.ts';
-
-export class PreparedTooLate extends Error {
-  override readonly name = 'PreparedTooLate';
-}
 
 /** Nothing was sent: a secret or a variable is missing (a person must act), or the source of secrets failed (it is asked again). */
 export function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
@@ -37,11 +34,12 @@ export function failure(
   code: 'E_CALL_FAILED' | 'E_DEADLINE' = 'E_CALL_FAILED',
 ): ErrorData {
   const refused = event.phase === 'not-sent' && event.why === 'invalid-request';
+  const said = event.phase === 'answered' ? apiErrorOf(event, call) : undefined;
   return {
     code: refused ? 'E_REQUEST_INVALID' : code,
     name: 'CallError',
-    message: `${call.label}: ${whatHappened(event)}${because}`,
-    detail: detailOf(call, event, env),
+    message: `${call.label}: ${whatHappened(event)}${inWords(said)}${because}`,
+    detail: { ...detailOf(call, event, env), ...(said === undefined ? {} : { error: asDetail(said) }) },
   };
 }
 

@@ -4,6 +4,7 @@ import { AGENT, type Call, ENCODINGS, fingerprint, labelOf } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
+import { keyField, withoutKey } from './key-field.ts';
 import { encodeForm, settleBoundary } from './multipart.ts';
 import { requestPath } from './path.ts';
 import type { Settings } from './settings.ts';
@@ -19,7 +20,10 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
   const label = labelOf(core, method, path, settings.hidePath);
   const given = headersOf(init.headers ?? request?.headers, label);
   const stated = given['content-type'] ?? settings.headers['content-type'];
-  const { body, type } = await bodyOf(init.body ?? undefined, request, method, stated, label);
+  const { body: content, type } = await bodyOf(init.body ?? undefined, request, method, stated, label);
+  const effect = effectOf(core, settings, method, label);
+  const field = keyField(core, effect);
+  const body = field === undefined ? content : withoutKey(content, field, label);
   const headers: Record<string, string> = {
     accept: '*/*',
     'accept-encoding': ENCODINGS,
@@ -38,12 +42,13 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
     body,
     ...(body === null ? {} : { bodyHash: fingerprint(body) }),
     settings,
-    effect: effectOf(core, settings, method, label),
+    effect,
     accepted: settings.acceptStatus,
     redirects: redirectsOf(init.redirect, request, settings.redirects),
     everyStatus: true,
     live: {},
     ...(signal ? { signal } : {}),
+    judge: core.judge,
   };
 }
 

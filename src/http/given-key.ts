@@ -9,7 +9,8 @@ const failures = new WeakMap<RunHandle, Map<string, unknown>>();
 
 /** In place of which ours is sent. */
 export function givenKey({ core, effect, headers }: Call): string | undefined {
-  return effect === 'keyed' && core.idempotencyKey !== undefined ? headers[core.idempotencyKey.header] : undefined;
+  const form = effect === 'keyed' ? core.idempotencyKey : undefined;
+  return form !== undefined && 'header' in form ? headers[form.header] : undefined;
 }
 
 /** Rejects at once for what has failed under the same key in this run, with the same error: nothing is issued then, now and on every replay. */

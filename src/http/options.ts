@@ -5,6 +5,7 @@ import type { Effect } from '../engine/operation.ts';
 import type { Auth } from './auth.ts';
 import type { BaseUrl } from './base-url.ts';
 import type { Paging } from './paging.ts';
+import type { ApiError, Profile } from './profile.ts';
 import type { Reply } from './reply.ts';
 import type { Reconcile } from './unknown.ts';
 
@@ -75,6 +76,8 @@ export type CommonOptions = {
    * change it is a change to running workflows.
    */
   hidePath?: boolean;
+  /** Idempotent calls: `true` for 404, 410 and 412, or statuses, with which a later attempt counts as done, since an earlier one may have done it. */
+  goneIsDone?: boolean | readonly number[];
 };
 
 export type RouteOptions = CommonOptions & {
@@ -87,13 +90,23 @@ export type RouteOptions = CommonOptions & {
 export type RateLimit = { requests: number; per: Duration };
 
 export type IdempotencyKeyOptions = {
-  /** The header's name, such as `Idempotency-Key`. */
-  header: string;
-  /** `raw` (default, as Stripe has it) or `quoted` (a structured field, as the IETF draft has it). */
-  format?: 'quoted' | 'raw';
   /** How long the API keeps a key, counted from the first sending: older ones are unknown, not sent again. Default 23 h. */
   ttl?: Duration;
-};
+} & (
+  | {
+      /** The header's name, such as `Idempotency-Key`. */
+      header: string;
+      /** `raw` (default, as Stripe has it) or `quoted` (a structured field, as the IETF draft has it). */
+      format?: 'quoted' | 'raw';
+      field?: undefined;
+    }
+  | {
+      /** A field of the JSON body, such as `idempotency_key`, in place of a header. Keyed calls then need a JSON object as body. */
+      field: string;
+      header?: undefined;
+      format?: undefined;
+    }
+);
 
 export type ConnectionOptions = CommonOptions & {
   /** 1–64 characters of a–z, 0–9 and `-`, beginning with a letter. Part of every identity and idempotency key. */
@@ -114,6 +127,16 @@ export type ConnectionOptions = CommonOptions & {
   successWhen?: (reply: Reply) => boolean | 'throttle' | 'transient' | 'permanent';
   /** Whether a 409 to a keyed call says that the first one is still being worked on. */
   inFlightWhen?: (reply: Reply) => boolean;
+  /** What is known of the provider's API, from `holdfast/profiles`: defaults beneath everything said here. */
+  profile?: Profile;
+  /** When the API wants to be called again, read out of a reply where no header says it: ms from now, or a moment. Counts as `Retry-After` does. */
+  hint?: (reply: Reply) => number | Date | undefined;
+  /** Whether it may be tried again, where the API says so in a body and not by `x-should-retry`. An unknown outcome stays unknown. */
+  shouldRetry?: (reply: Reply) => boolean | undefined;
+  /** What an error's body says, for the message and `detail.error` of a `CallError`. */
+  readError?: (reply: Reply) => ApiError | undefined;
+  /** The path that `graphql()` posts to. Default `/graphql`. */
+  graphql?: string;
   /** How its lists hang together: what `pages()` does without `next`. */
   paging?: Paging;
   /** Whether a 503 of this API always means that nothing was done. Default false. */
@@ -139,6 +162,26 @@ export type BodyOptions = CallOptions & {
   json?: unknown;
   /** Sent as it is; give its `content-type` in `headers`. */
   body?: string | Uint8Array;
+};
+
+/** Of `connection.poll()`: those of each call, and when it is asked. */
+export type PollOptions = Omit<CallOptions, 'timeout'> & {
+  /** Whether it is done. `'failed'` ends it with a `CallError`. Default: any status but 202. */
+  until?: (reply: never) => boolean | 'failed';
+  /** How long after an answer it is asked again, unless the API's `Retry-After` says it. Default 10 s. */
+  every?: Duration;
+  /** Of all of it: what would be asked later fails now, with `E_DEADLINE`. Default 1 h. One attempt has the connection's `timeout`. */
+  timeout?: Duration;
+};
+
+/** Of `connection.graphql()`. */
+export type GraphqlOptions = Omit<CallOptions, 'as' | 'query' | 'schema'> & {
+  /** Of the operation's `data`. */
+  schema?: StandardSchemaV1;
+  /** Which operation of a document that has several. */
+  operationName?: string;
+  /** Errors beside data: a failure (`fail`, the default), or a reply with both. */
+  partial?: 'fail' | 'reply';
 };
 
 /** Of `connection.pages()`: those of each page's call, and how the pages hang together. */

@@ -182,7 +182,7 @@ async function* walk(
   }
 }
 
-const outside = (core: Core): string => {
+export const outside = (core: Core): string => {
   const { origin, prefix } = core.base();
   return `is followed by one at a URL that is not below the connection's baseUrl, ${origin}${prefix}, and credentials are for that alone`;
 };

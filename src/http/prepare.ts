@@ -3,17 +3,25 @@ import type { AttemptEnv } from '../engine/operation.ts';
 import type { Call } from './call.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader } from './headers.ts';
+import { withField } from './key-field.ts';
 import type { HttpRuntime } from './runtime.ts';
 
 export type Prepared = {
   readonly origin: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** In place of the call's: with the key in it. */
+  readonly body?: string;
   /** The credential's header value, to see whether a refresh changed it. */
   readonly credential?: string;
   /** Values that no reply, error or record may show. */
   readonly secrets: readonly string[];
 };
+
+/** Preparing took all the time that the attempt had. */
+export function tooLate(): Error {
+  return Object.assign(new Error('not prepared in time'), { name: 'PreparedTooLate' });
+}
 
 const NO_SECRETS: readonly string[] = [];
 const KEY_LENGTH = 32;
@@ -27,13 +35,15 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
   // What an answer is to be sealed with is at hand before it is asked for: afterwards it would be too late to pause.
   if (call.settings.encrypt && env.run) await Promise.all([http.seal('', ''), import('./encrypt.ts')]);
   const withKey = call.effect === 'keyed' && keyed !== undefined;
+  let body: { body?: string } = {};
   if (auth === undefined && !withKey) return { origin, path, headers: call.headers, secrets: NO_SECRETS };
   const headers: Record<string, string> = { ...call.headers };
   if (withKey) {
     const key = await idempotencyKey(http, env.keyMaterial);
-    headers[keyed.header] = keyed.quoted ? `"${key}"` : key;
+    if ('field' in keyed) body = { body: withField(call.body as string, keyed.field, key) };
+    else headers[keyed.header] = keyed.quoted ? `"${key}"` : key;
   }
-  if (auth === undefined) return { origin, path, headers, secrets: NO_SECRETS };
+  if (auth === undefined) return { origin, path, headers, ...body, secrets: NO_SECRETS };
   const secrets: string[] = [];
   for (const ref of auth.secrets) secrets.push(await http.secrets.get(ref.secret, fresh ? { fresh } : undefined));
   const credential = auth.value(secrets);
@@ -47,7 +57,7 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, fr
     );
   }
   headers[auth.header] = credential;
-  return { origin, path, headers, credential, secrets: shown([...secrets, credential]) };
+  return { origin, path, headers, ...body, credential, secrets: shown([...secrets, credential]) };
 }
 
 /** What an API may echo: the secrets, and the credential that was made of them, with or without its padding. The longest first, since one may contain another. */

@@ -6,8 +6,13 @@ import type { CallOptions, Schema } from './options.ts';
 import { type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it. Throws `SchemaError`. */
-export async function typedReply(text: string, options: CallOptions, label: string): Promise<Reply> {
+/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in. Throws `SchemaError`. */
+export async function typedReply(
+  text: string,
+  options: CallOptions,
+  label: string,
+  as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply } = {},
+): Promise<Reply> {
   const stored = JSON.parse(text) as StoredReply;
   let reply: Reply;
   try {
@@ -16,8 +21,9 @@ export async function typedReply(text: string, options: CallOptions, label: stri
     const message = `${label}: the reply to be read as JSON is not JSON`;
     throw new SchemaError(message, [{ message: 'not JSON', pointer: '/' }], readReply(stored, options.as, true));
   }
+  if (as.open) reply = as.open(reply);
   const { schema } = options;
-  if (schema === undefined) return reply;
+  if (schema === undefined || (as.gone?.has(reply.status) && !statusesOf(schema).includes(reply.status))) return reply;
   const one = schemaFor(schema, reply, options);
   if (one === undefined) return reply;
   if (one === 'none') {

@@ -38,6 +38,7 @@ export type Settings = {
   readonly hidePath?: true;
   /** Absent: nothing. */
   readonly encrypt?: readonly JsonPath[];
+  readonly goneIsDone: ReadonlySet<number>;
 };
 
 export const DEFAULTS: Settings = Object.freeze({
@@ -49,6 +50,7 @@ export const DEFAULTS: Settings = Object.freeze({
   onUnknown: 'pause',
   redirects: 'error',
   onTruncated: 'reply',
+  goneIsDone: new Set<number>(),
 });
 
 export const COMMON_FIELDS = [
@@ -65,6 +67,7 @@ export const COMMON_FIELDS = [
   'onTruncated',
   'encrypt',
   'hidePath',
+  'goneIsDone',
 ] as const satisfies readonly (keyof CommonOptions)[];
 
 /** `where`: the owner for errors, such as `connection "crm"`. */
@@ -86,7 +89,7 @@ export function settle(base: Settings, options: CommonOptions, where: string): S
   return {
     headers: options.headers === undefined ? base.headers : { ...base.headers, ...headersOf(options.headers, where) },
     arrays: oneOf(options.arrays ?? base.arrays, ['repeat', 'comma', 'brackets'], where, 'arrays'),
-    acceptStatus: options.acceptStatus === undefined ? base.acceptStatus : statusesOf(options.acceptStatus, where),
+    acceptStatus: options.acceptStatus === undefined ? base.acceptStatus : statusesOf(options.acceptStatus, where, 'acceptStatus'),
     ...(effects === undefined ? {} : { effects: oneOf(effects, ['safe', 'idempotent', 'keyed', 'unsafe'], where, 'effects') }),
     ...(streaming === undefined ? {} : { streaming: oneOf(streaming, [true, false], where, 'streaming') }),
     limits: limitsOf(base.limits, options, where),
@@ -98,6 +101,7 @@ export function settle(base: Settings, options: CommonOptions, where: string): S
     onTruncated: oneOf(options.onTruncated ?? base.onTruncated, ['reply', 'fail'], where, 'onTruncated'),
     ...encryptOf(base.encrypt, options.encrypt, where),
     ...(oneOf(options.hidePath ?? base.hidePath ?? false, [true, false], where, 'hidePath') ? { hidePath: true } : {}),
+    goneIsDone: options.goneIsDone === undefined ? base.goneIsDone : goneOf(options.goneIsDone, where),
   };
 }
 
@@ -132,11 +136,17 @@ function oneOf<T>(value: T, allowed: readonly T[], where: string, field: string,
   return value;
 }
 
-function statusesOf(statuses: unknown, where: string): ReadonlySet<number> {
-  if (!Array.isArray(statuses)) bad(where, 'acceptStatus', 'must be a list of statuses such as [404, 409]');
+function goneOf(gone: unknown, where: string): ReadonlySet<number> {
+  if (typeof gone === 'boolean') return new Set(gone ? [404, 410, 412] : []);
+  return statusesOf(gone, where, 'goneIsDone');
+}
+
+function statusesOf(statuses: unknown, where: string, field: string): ReadonlySet<number> {
+  if (!Array.isArray(statuses))
+    bad(where, field, `must be a list of statuses such as ${field === 'goneIsDone' ? '[404, 410], or true' : '[404, 409]'}`);
   for (const status of statuses as unknown[]) {
     if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599)
-      bad(where, 'acceptStatus', `has ${show(status)}, which is no final HTTP status`);
+      bad(where, field, `has ${show(status)}, which is no final HTTP status`);
   }
   return new Set(statuses as number[]);
 }

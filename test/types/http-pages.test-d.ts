@@ -1,8 +1,11 @@
-/** What a user's editor knows of the items of a list. Checked by tsc alone. */
+/** What a user's editor knows of lists, polling, GraphQL and profiles. Checked by tsc alone. */
 import { describe, expectTypeOf, it } from 'vitest';
 import * as z from 'zod';
-import { connection } from '../../src/http/connection.ts';
+import { type Connection, connection } from '../../src/http/connection.ts';
+import type { GraphqlError } from '../../src/http/graphql.ts';
 import { byCursor, byFunction, byLink, byNextUrl, byOffset } from '../../src/http/paging.ts';
+import type { Profile } from '../../src/http/profile.ts';
+import { stripe } from '../../src/http/profiles/index.ts';
 import type { Reply } from '../../src/http/reply.ts';
 
 const crm = connection({ name: 'crm', baseUrl: 'https://api.crm.example' });
@@ -52,6 +55,56 @@ describe('the items of pages()', () => {
       () => byCursor({ from: () => ({}) }),
       // @ts-expect-error what the next request differs in
       () => byFunction(() => ({ cursor: 'a' })),
+    ];
+    expectTypeOf(wrong).toBeArray();
+  });
+});
+
+describe('the reply of poll()', () => {
+  it('is typed by its schema, for `until` too', async () => {
+    const Job = z.object({ state: z.string() });
+    expectTypeOf(await crm.poll('/jobs/1', { schema: Job, until: ({ data }) => data.state === 'done' || 'failed' })).toEqualTypeOf<
+      Reply<{ state: string }>
+    >();
+    expectTypeOf(await crm.poll(await crm.get('/'))).toEqualTypeOf<Reply<unknown>>();
+    const wrong = [
+      // @ts-expect-error no such verdict
+      () => crm.poll('/', { until: () => 'done' }),
+      // @ts-expect-error its time is one for all
+      () => crm.poll('/', { timeout: { total: '1s' } }),
+    ];
+    expectTypeOf(wrong).toBeArray();
+  });
+});
+
+describe('the reply of graphql()', () => {
+  it('has the data that its schema says, and errors', async () => {
+    const reply = await crm.graphql('{ a }', { n: 1 }, { schema: Contact, partial: 'reply' });
+    expectTypeOf(reply.data).toEqualTypeOf<Contact>();
+    expectTypeOf(reply.errors).toEqualTypeOf<readonly GraphqlError[] | undefined>();
+    expectTypeOf((await crm.graphql('{ a }')).data).toEqualTypeOf<unknown>();
+    const wrong = [
+      // @ts-expect-error a query has no schemas by status
+      () => crm.graphql('{ a }', {}, { schema: { 200: Contact } }),
+      // @ts-expect-error no such choice
+      () => crm.graphql('{ a }', {}, { partial: 'ignore' }),
+    ];
+    expectTypeOf(wrong).toBeArray();
+  });
+});
+
+describe('profiles', () => {
+  it('are for connections, and a key has one place', () => {
+    const made = { name: 'a', baseUrl: 'https://a.example' };
+    expectTypeOf(connection({ ...made, profile: stripe })).toEqualTypeOf<Connection>();
+    expectTypeOf(stripe).toEqualTypeOf<Profile>();
+    const wrong = [
+      // @ts-expect-error by reference, not by name
+      () => connection({ ...made, profile: 'stripe' }),
+      // @ts-expect-error a header or a field
+      () => connection({ ...made, idempotencyKey: { header: 'A', field: 'b' } }),
+      // @ts-expect-error a field has no format
+      () => connection({ ...made, idempotencyKey: { field: 'b', format: 'raw' } }),
     ];
     expectTypeOf(wrong).toBeArray();
   });
