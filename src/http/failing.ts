@@ -1,6 +1,6 @@
 /** What follows from an attempt that did not succeed: another one later, a question, or the call's final error. */
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
-import { type Next, nextAttempt } from './backoff.ts';
+import { hinted, type Next, nextAttempt } from './backoff.ts';
 import type { Call } from './call.ts';
 import { type Decision, isRedirect } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
@@ -25,7 +25,11 @@ export function afterFailure(failed: Failed): Verdict {
   const { call, decision, event, hints, env, record } = failed;
   switch (decision.act) {
     case 'unknown':
-      return { type: 'unknown', error: unknownOutcome(call, event, env), record };
+      return {
+        type: 'unknown',
+        error: unknownOutcome(call, event, env, hints.hint && env.clock.now() + Math.ceil(hinted(hints.hint, env.entropy))),
+        record,
+      };
     case 'retry':
     case 'wait':
     case 'later': {

@@ -38,7 +38,8 @@ function verdict(witness: Witness, call: CallPlan, told: Told | undefined): Verd
   const { arrivals } = account;
   const records = recordsOf(witness, id);
   const rows = records.map(({ row }) => row).filter((row) => !/^(reconcile|not prepared)/.test(row));
-  const disturbed = arrivals.some(({ life }) => witness.killed.has(life));
+  // One that died between START and the sending leaves nothing but the START.
+  const disturbed = arrivals.some(({ life }) => witness.killed.has(life)) || (arrivals.length === 0 && witness.killed.size > 0);
   const faults: string[] = [];
   if (told === undefined) faults.push(`stuck: ${witness.stuck ?? 'no word of it'}`);
   if (witness.overtime > OVERTIME_MS) faults.push(`a sending outlived its total by ${witness.overtime} ms`);
@@ -93,7 +94,7 @@ function afterDeath({ safety, strict, asked }: CallPlan, { arrivals, effects }: 
     const asTold = asked !== 'code' && safety === 'unsafe' && effects > 0;
     return acts.includes('done') || asTold ? [] : ['it is told to have succeeded, and never did'];
   }
-  if (told.code === 'E_UNKNOWN_OUTCOME') return safety === 'unsafe' && asked === 'code' ? [] : ['unknown, although it could be sent again'];
+  if (told.code === 'E_UNKNOWN_OUTCOME') return safety === 'unsafe' ? [] : ['unknown, although it could be sent again'];
   const last = arrivals.at(-1);
   const succeeded = acts.at(-1) === 'done' && !(strict && last?.fate.owes(safety).truncated);
   return succeeded ? [`it is told to have failed (${told.message}), and its last sending went well`] : [];
