@@ -1,4 +1,5 @@
 /** Reads out of an answer what the classification asks for. */
+import { HoldfastError } from '../engine/errors.ts';
 import type { Call } from './call.ts';
 import type { Facts } from './classify.ts';
 import type { Answer, WireEvent } from './exchange.ts';
@@ -19,7 +20,13 @@ export function factsOf(
   const tooLarge = event.truncated && call.settings.onTruncated === 'fail';
   const { successWhen, inFlightWhen, unavailableMeansUntouched, shouldRetry } = call.judge;
   if (status >= 200 && status < 300) {
-    const judged = successWhen === undefined || accepted ? undefined : judgement(successWhen(replyOf(event, call)));
+    const judged =
+      successWhen === undefined || accepted
+        ? undefined
+        : judgement(
+            asked(call, 'successWhen', () => successWhen(replyOf(event, call))),
+            call,
+          );
     return {
       facts: { accepted, tooLarge, judged },
       hints: judged === undefined ? NO_HINTS : hintsOf(event, call, now.now, judged === 'throttle'),
@@ -31,10 +38,12 @@ export function factsOf(
     tooLarge,
     retryAfter: hints.retryAfter,
     exhausted: hints.exhausted,
-    shouldRetry: serversWord(headers['x-should-retry'] ?? headers['stripe-should-retry']) ?? shouldRetry?.(replyOf(event, call)),
+    shouldRetry:
+      serversWord(headers['x-should-retry'] ?? headers['stripe-should-retry']) ??
+      asked(call, 'shouldRetry', () => shouldRetry?.(replyOf(event, call))),
     replayed: headers['idempotent-replayed'] === 'true',
     refreshable: now.refreshable,
-    inFlight: status === 409 && inFlightWhen?.(replyOf(event, call)) === true,
+    inFlight: status === 409 && asked(call, 'inFlightWhen', () => inFlightWhen?.(replyOf(event, call))) === true,
     untouched: unavailableMeansUntouched === true,
     gone: now.maybeDone === true && call.settings.goneIsDone.has(status),
   };
@@ -65,9 +74,26 @@ function hintsOf(answer: Answer, call: Call, now: number, throttled: boolean): H
 /** How the connection's `hint` is named in records. */
 const OWN = 'hint of the connection';
 
-function judgement(said: boolean | 'throttle' | 'transient' | 'permanent'): Facts['judged'] {
+/** A judge of the user's that throws is his mistake, and says so; the answer it could not judge is not asked for again. */
+function asked<T>(call: Call, field: 'successWhen' | 'inFlightWhen' | 'shouldRetry', judge: () => T): T {
+  try {
+    return judge();
+  } catch (thrown) {
+    return misjudged(call, field, `threw ${thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)}`);
+  }
+}
+
+function misjudged(call: Call, field: string, problem: string): never {
+  throw new HoldfastError('E_BAD_OPTION', `${call.label}: ${field} of connection "${call.core.name}" ${problem.slice(0, 500)}`, {
+    detail: { connection: call.core.name, field },
+  });
+}
+
+function judgement(said: boolean | 'throttle' | 'transient' | 'permanent', call: Call): Facts['judged'] {
   if (said === true) return undefined;
-  return said === false ? 'permanent' : said;
+  if (said === false) return 'permanent';
+  if (said === 'throttle' || said === 'transient' || said === 'permanent') return said;
+  return misjudged(call, 'successWhen', `must answer true, false, 'throttle', 'transient' or 'permanent', not ${String(said)}`);
 }
 
 function serversWord(value: string | undefined): boolean | undefined {

@@ -86,7 +86,13 @@ function relativePath(core: Core, url: string, method: string): string {
 function headersOf(given: RequestInit['headers'], label: string): Record<string, string> {
   const headers: Record<string, string> = {};
   if (given === undefined) return headers;
-  for (const [name, value] of new Headers(given)) {
+  let all: Headers;
+  try {
+    all = new Headers(given);
+  } catch (cause) {
+    throw new CallError('E_REQUEST_INVALID', `${label}: its headers cannot be sent: ${(cause as Error).message}`, { field: 'headers' });
+  }
+  for (const [name, value] of all) {
     if (reservedHeader(name)) continue;
     if (!isSendableHeader(name, value))
       throw new CallError('E_REQUEST_INVALID', `${label}: the header ${name} cannot be sent`, { field: `headers.${name}` });

@@ -72,7 +72,10 @@ export function storeTold(told: ToldReply, as?: As): string {
   return JSON.stringify(stored);
 }
 
-/** Throws a SyntaxError when a body that should be JSON is not, unless `lenient`: then `data` is its text. */
+/**
+ * Throws a SyntaxError when a body that should be JSON is not, a RangeError or TypeError when it is not in its charset, unless `lenient`:
+ * then `data` is its text, as well as it can be read.
+ */
 export function readReply(stored: StoredReply, as?: As, lenient = false): Reply {
   const { status } = stored;
   let headers: Headers | undefined;
@@ -103,11 +106,11 @@ function dataOf(stored: StoredReply, as: As | undefined): unknown {
   if (as === 'bytes') return bytesOf(stored);
   const type = stored.headers['content-type'];
   if (as === 'json' || (as === undefined && type !== undefined && JSON_TYPE.test(type))) {
-    const text = textOf(stored);
+    const text = textOf(stored, stored.truncated ? 'some' : 'all');
     // A body that was cut is no JSON any more: what came is handed over as it is.
     return stored.truncated ? text : JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
   }
-  if (as === 'text' || (type === undefined ? stored.text !== undefined : TEXT_TYPE.test(type))) return textOf(stored);
+  if (as === 'text' || (type === undefined ? stored.text !== undefined : TEXT_TYPE.test(type))) return textOf(stored, 'some');
   return bytesOf(stored);
 }
 
@@ -116,12 +119,14 @@ export function bytesOf({ text, base64 }: StoredReply): Uint8Array<ArrayBuffer> 
   return new Uint8Array(text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text, 'utf8'));
 }
 
-function textOf(stored: StoredReply): string {
+/** `must`: be read in `all` its bytes; in `some`, and what cannot be read is marked, as fetch does; or in `any` charset at all. */
+function textOf(stored: StoredReply, must: 'all' | 'some' | 'any' = 'any'): string {
   if (stored.text !== undefined) return stored.text;
   const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(stored.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   try {
-    return new TextDecoder(charset).decode(bytesOf(stored));
-  } catch {
+    return new TextDecoder(charset, { fatal: must === 'all' }).decode(bytesOf(stored));
+  } catch (error) {
+    if (must !== 'any') throw error;
     return new TextDecoder().decode(bytesOf(stored));
   }
 }

@@ -121,7 +121,7 @@ const ON_THE_WIRE: readonly Wire[] = [
     fate: raw('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', 'zz', '{}', '0', '', ''),
   },
   { name: 'a content length that is none', ...INVALID, fate: raw('HTTP/1.1 200 OK', 'content-length: x', '', '{}') },
-  { name: 'two content lengths', ...AMBIGUOUS, fate: raw('HTTP/1.1 200 OK', 'content-length: 2', 'content-length: 3', '', '{}') },
+  { name: 'two content lengths', ...INVALID, fate: raw('HTTP/1.1 200 OK', 'content-length: 2', 'content-length: 3', '', '{}') },
   { name: 'more headers than anybody reads', ...INVALID, fate: raw('HTTP/1.1 200 OK', `x-long: ${'x'.repeat(40_000)}`, '', '{}') },
   { name: 'an answer that never comes', ...AMBIGUOUS, fate: { hang: true }, options: { timeout: { headers: '150ms' } } },
   { name: 'a body that drips', ...AMBIGUOUS, fate: { drip: 20 }, options: { timeout: '300ms' } },
