@@ -60,7 +60,7 @@ export type Core = {
 };
 
 /** Kept by the store in a key of at most 1,024 bytes. */
-const ACCOUNT = /^\P{Cc}{1,256}$/v;
+const ACCOUNT = /^[ -~\u00a0-\uffff]{1,256}$/;
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 const ROUTE_FIELDS = new Set<string>([...COMMON_FIELDS, 'method', 'path']);
 const CONNECTION_FIELDS = new Set<string>([
