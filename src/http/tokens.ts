@@ -47,7 +47,7 @@ const KEPT_MS = 60_000;
 /** After a failure nobody of the fleet tries again for so long. */
 const PAUSE_MS = 1_000;
 /** An API that refuses every token does not make the fleet get one for every call. */
-const FORCED_AGAIN_MS = 60_000;
+const FORCED_AGAIN_MS = 10_000;
 const MOST_SLOTS = 5_000;
 
 type Kept = Held & {
