@@ -14,7 +14,12 @@ export type AccountRef = {
 };
 
 /** A grant as it was read. */
-export type Held = { readonly version: number; readonly grant: Grant };
+export type Held = {
+  readonly version: number;
+  readonly grant: Grant;
+  /** Got just now, for whoever asked. */
+  readonly isNew?: boolean;
+};
 
 /**
  * The credential that was stored for the account (`holdfast credential put`, or the API) in place of `secret('name')`:

@@ -75,6 +75,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       }
       if (renewed.credential?.version !== prepared.credential?.version) {
         prepared = renewed;
+        refreshable = renewed.credential?.isOld === true;
         continue;
       }
       return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);

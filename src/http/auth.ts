@@ -21,6 +21,8 @@ export type Credential = {
   readonly secrets: readonly string[];
   /** The same as before: asking again has changed nothing. */
   readonly version: string;
+  /** Another got it, some time ago: a 401 may be about that one, too. */
+  readonly isOld?: boolean;
   /** Of the stored credential it was made from. */
   readonly stored?: number;
   /** Of the account, for `baseUrl`. */

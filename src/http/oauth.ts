@@ -66,8 +66,8 @@ function oauth2(options: OAuth2Options, kind: GrantKind): Auth {
       const key = { connection: name, ...(own === undefined ? {} : { account: own }) };
       const core: Core = own === undefined && account !== undefined ? withoutAccount(asking.core) : asking.core;
       const asked = { ...asking, core };
-      const { version, grant } = await current(key, asked, renewalOf(options, kind, asked, checkTokenUrl));
-      return bearerOf(version, grant);
+      const { version, grant, isNew = false } = await current(key, asked, renewalOf(options, kind, asked, checkTokenUrl));
+      return { ...bearerOf(version, grant), isOld: !isNew };
     },
   };
 }

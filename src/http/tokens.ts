@@ -139,7 +139,8 @@ async function look(slot: Slot, key: CredentialKey, asking: Asking, renewal: Ren
     const valid = found !== undefined && isValid(found, slot, now);
     if (found) slot.kept = found;
     // However short it lasts: it is used at least once.
-    if (found && (found.version === got || (valid && now < (found.renewAt ?? Infinity)))) return found;
+    if (found && found.version === got) return { ...found, isNew: true };
+    if (valid && now < (found.renewAt ?? Infinity)) return found;
     if (stored?.status === 'revoked' && !outdated) needsAuth(core, 'the provider takes its credential no longer', renewal?.remedy);
     if (renewal === undefined || !(renewal.unaided || found?.isRenewable)) {
       const ended = found?.endsAt !== undefined && now >= found.endsAt;

@@ -64,11 +64,8 @@ test('whoever dies, the lease is free again and the refresh token is the last on
       server.answer = ({ form }) => {
         if (failing-- > 0) return { status: 503, body: '' };
         const asked = form.refresh_token ?? '';
-        if (asked === before) server.refreshTokens.add(asked);
-        else {
-          const [previous] = server.refreshTokens;
-          before = previous;
-        }
+        if (server.refreshTokens.has(asked)) before = asked;
+        else if (asked === before) server.refreshTokens.add(asked);
         return undefined;
       };
       const store = memoryCredentialStore();
