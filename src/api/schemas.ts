@@ -1,7 +1,7 @@
 /** The shapes of answers. The types are inferred from them. */
 import * as z from 'zod/mini';
 import { named, told } from './named.ts';
-import { runId, STATUSES, status, tenant, workflowName } from './parts.ts';
+import { accountName, runId, STATUSES, status, tenant, workflowName } from './parts.ts';
 
 const time = z.iso.datetime();
 const url = told('Relative to the host.', z.string());
@@ -169,10 +169,27 @@ export const WorkflowItem = named(
 );
 export type WorkflowItem = z.output<typeof WorkflowItem>;
 
+const accountItem = {
+  account: accountName,
+  status: told('`needs-auth`: there is none, or the provider takes it no longer.', z.enum(['ok', 'needs-auth'])),
+  version: told('Raised by every change, a renewal of its token included. 0: there has been none.', z.int()),
+  updatedAt: z.optional(time),
+  expiresAt: z.optional(told('When its access token ends; a new one is got before that, if it has a refresh token.', z.iso.datetime())),
+  waiting: told('Runs that wait for it; at most 1,000 are counted.', z.int()),
+};
+export const AccountItem = named('AccountItem', z.strictObject(accountItem));
+export type AccountItem = z.output<typeof AccountItem>;
+
+export const StoredAccount = named(
+  'StoredAccount',
+  z.strictObject({ ...accountItem, woken: told('Runs that waited for it, and go on.', z.int()) }),
+);
+
 export const pageOf = <Item extends z.ZodMiniType>(item: Item) => z.strictObject({ items: z.array(item), next: z.optional(z.string()) });
 export const Runs = named('Runs', pageOf(RunItem));
 export const Journal = named('Journal', pageOf(JournalItem));
 export const DeadLetters = named('DeadLetters', pageOf(DeadLetterItem));
+export const Accounts = named('Accounts', pageOf(AccountItem));
 export const Workflows = named('Workflows', pageOf(WorkflowItem));
 
 export const ProblemView = named(

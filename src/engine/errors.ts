@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   E_LIMIT_JOURNAL: 'The run has more than 10,000 journal entries or 20 MB. Split the work into several runs.',
   E_MESSAGE_MALFORMED: 'A start message is not a JSON object of the documented form.',
   E_MESSAGE_TOO_LARGE: 'A start message is larger than 256 KB. Store the data and send a reference.',
+  E_NEEDS_AUTH:
+    'A connection, or an account of it, has no credential that works: none is stored, or the provider takes it no longer. Store one for the account, which wakes the runs that wait, or mend what the message names and resume the run.',
   E_NOT_APPLICABLE: 'What was asked for does not apply to the run as it is now. The message names its status and what to do.',
   E_NOT_SERIALISABLE: 'A value is not plain JSON and cannot be journaled.',
   E_PAGING:

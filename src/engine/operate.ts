@@ -36,7 +36,7 @@ export type Settlement =
   /** It will not be settled: user code gets an `UnknownOutcomeError`. */
   | { outcome: 'failed'; message?: string };
 
-const FINAL: ReadonlySet<RunStatus> = new Set(['succeeded', 'failed', 'cancelled']);
+export const FINAL: ReadonlySet<RunStatus> = new Set(['succeeded', 'failed', 'cancelled']);
 /** Each further try answers a run that moved meanwhile. */
 const TRIES = 5;
 

@@ -58,14 +58,24 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       fresh = true;
       continue;
     }
-    await scrub(event, prepared.secrets, http);
+    await cleaned(event);
     const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable, maybeDone: memory.maybeDone });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
-      const renewed = await inTime(prepare(call, http, env, true), left(), env).catch(() => undefined);
-      if (renewed && renewed.credential !== prepared.credential) {
+      let renewed: Prepared;
+      try {
+        renewed = await inTime(prepare(call, http, env, prepared.credential), left(), env);
+      } catch (error) {
+        // A person must act, or a token could not be got just now. Nothing was done: a 401 says so.
+        const { isAboutCredentials, unprepared } = await failing();
+        if (isAboutCredentials(error))
+          return { ...unprepared(call, env, error), record: recordOf(decision, event, hints, env.attempt, resent) };
+        return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);
+      }
+      if (renewed.credential?.version !== prepared.credential?.version) {
         prepared = renewed;
+        refreshable = renewed.credential?.isOld === true;
         continue;
       }
       return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);
@@ -73,9 +83,14 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     return conclude(call, decision, event, hints, env, memory, resent);
   }
 
+  async function cleaned(event: WireEvent): Promise<void> {
+    await scrub(event, prepared.secrets, http);
+    if (event.phase === 'answered' && call.core.accountUrl) leadBack(event.headers, prepared.base, call.core.base().origin);
+  }
+
   /** Of an event after which nothing is sent again within this attempt. */
   async function conclusion(event: WireEvent): Promise<Verdict> {
-    if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
+    await cleaned(event);
     const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable: false, maybeDone: memory.maybeDone });
     return conclude(call, classify(event, call.effect, facts), event, hints, env, memory, resent);
   }
@@ -102,6 +117,11 @@ async function sendLive(
 
 /** Classes of decisions after which nobody knows. */
 const MAY_HAVE_HAPPENED: ReadonlySet<Decision['class']> = new Set(['ambiguous', 'transient']);
+
+/** Where a base URL is an account's own, code knows it by another name: what links lead to must be a call of the same connection. */
+function leadBack(headers: Record<string, string>, base: string, known: string): void {
+  if (headers.link !== undefined) headers.link = headers.link.replaceAll(`<${base}/`, `<${known}/`);
+}
 
 /** What takes longer is given up: it must not be sent afterwards. */
 async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {

@@ -2,7 +2,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { currentRun } from '../engine/context.ts';
 import { buildCall, type Call } from './call.ts';
-import { type Core, forAccount, makeCore } from './core.ts';
+import { type Core, checkAccount, forAccount, makeCore } from './core.ts';
 import { callOfFetch, type Fetch } from './fetch.ts';
 import { givenKey, onceByKey } from './given-key.ts';
 import { type GraphqlReply, graphqlCall, openEnvelope } from './graphql.ts';
@@ -71,7 +71,7 @@ export type Connection = {
   readonly graphql: Graphql;
   /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. */
   readonly fetch: Fetch;
-  /** The same API for one customer of ours: part of every identity and idempotency key. */
+  /** The same API for one customer of ours: part of every identity and idempotency key, with the credential that is stored for it. */
   for(account: string): Connection;
 };
 
@@ -160,6 +160,7 @@ async function send(core: Core, method: string, path: string, options: BodyOptio
 }
 
 async function issue(call: Call): Promise<string> {
+  checkAccount(call.core);
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
   if (here) return operation.open((await here.run.issue(operation)) as string);

@@ -2,7 +2,7 @@
 import { milliseconds } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
 import { type Auth, isAuth } from './auth.ts';
-import { type Base, baseOf } from './base-url.ts';
+import { type AccountBaseUrl, accountBase, type Base, baseOf } from './base-url.ts';
 import { type Allowed, compileAllow } from './guard.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
 import type { ConnectionOptions, RateLimit, RouteOptions } from './options.ts';
@@ -36,8 +36,13 @@ export type Core = {
   readonly account?: string;
   /** `crm` or `crm@account`: in identities and labels. */
   readonly id: string;
+  /** As far as it is known without a credential. */
   base(): Base;
+  /** Where the call is sent. Throws `E_BAD_OPTION`. */
+  baseFor(metadata: Readonly<Record<string, string>>): Base;
   readonly auth?: Auth;
+  /** Calls need `.for(account)`: the credential or the base URL is of an account. */
+  readonly perAccount: boolean;
   readonly settings: Settings;
   readonly routes: readonly Route[];
   /** Of its profile, beneath `routes`. */
@@ -45,13 +50,17 @@ export type Core = {
   readonly idempotencyKey?: IdempotencyKey;
   readonly allowed: Allowed;
   readonly connectTimeout: number;
+  /** For each account by itself: admission counts by (connection, account). */
   readonly rateLimits: readonly { readonly requests: number; readonly per: number }[];
   readonly paging?: Paging;
+  readonly accountUrl?: AccountBaseUrl;
   /** The path of its GraphQL. */
   readonly graphql: string;
   readonly judge: Judge;
 };
 
+/** Kept by the store in a key of at most 1,024 bytes. */
+const ACCOUNT = /^[ -~\u00a0-\uffff]{1,256}$/;
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 const ROUTE_FIELDS = new Set<string>([...COMMON_FIELDS, 'method', 'path']);
 const CONNECTION_FIELDS = new Set<string>([
@@ -86,7 +95,8 @@ export function makeCore(given: ConnectionOptions): Core {
   if (profile !== undefined && typeof profile?.title !== 'string')
     bad(where, 'profile', 'must be one of holdfast/profiles, or an object of their form');
   const options: ConnectionOptions = profile === undefined ? given : { ...lent(profile), ...given };
-  if (auth !== undefined && !isAuth(auth)) bad(where, 'auth', "must be made by bearer(), basic() or header(), with secret('name')");
+  if (auth !== undefined && !isAuth(auth))
+    bad(where, 'auth', "must be made by bearer(), basic(), header(), query(), sign() or oauth2…(), with secret('name')");
   const settings = settle(profile === undefined ? DEFAULTS : settle(DEFAULTS, profile, `${where}: profile`), given, where);
   const key = options.idempotencyKey === undefined ? undefined : keyOf(options.idempotencyKey, where);
   checkKeyed(settings, key, where);
@@ -94,10 +104,13 @@ export function makeCore(given: ConnectionOptions): Core {
   for (const field of ['successWhen', 'inFlightWhen', 'hint', 'shouldRetry', 'readError'] as const) {
     if (options[field] !== undefined && typeof options[field] !== 'function') bad(where, field, 'must be a function of the reply');
   }
+  const base = baseOf(options.baseUrl, where, name);
   return {
     name,
     id: name,
-    base: baseOf(options.baseUrl, where),
+    base,
+    baseFor: base,
+    perAccount: auth?.perAccount === true || typeof options.baseUrl === 'function',
     ...(auth === undefined ? {} : { auth }),
     settings,
     routes: routesOf(given.routes, settings, key, where),
@@ -109,14 +122,27 @@ export function makeCore(given: ConnectionOptions): Core {
     ...(options.paging === undefined ? {} : { paging: options.paging }),
     graphql: options.graphql ?? '/graphql',
     judge: options,
+    ...(typeof options.baseUrl === 'function' ? { accountUrl: options.baseUrl } : {}),
   };
 }
 
 export function forAccount(core: Core, account: string): Core {
   const where = `connection "${core.name}"`;
-  if (typeof account !== 'string' || account === '' || account.length > 256)
-    bad(where, 'for(account)', 'must be a text of 1–256 characters');
-  return { ...core, account, id: `${core.name}@${encodeURIComponent(account)}` };
+  if (typeof account !== 'string' || !ACCOUNT.test(account) || !account.isWellFormed())
+    bad(where, 'for(account)', 'must be a text of 1–256 characters without control characters');
+  const { accountUrl } = core;
+  return {
+    ...core,
+    account,
+    id: `${core.name}@${encodeURIComponent(account)}`,
+    ...(accountUrl === undefined ? {} : { baseFor: (metadata) => accountBase(accountUrl, account, metadata, where) }),
+  };
+}
+
+/** Throws `E_BAD_OPTION` for a call of a connection that is one account's, made without saying whose. */
+export function checkAccount({ name, account, perAccount }: Core): void {
+  if (perAccount && account === undefined)
+    bad(`connection "${name}"`, 'account', `is missing: make its calls through ${name}.for(account), which has the credential and the URL`);
 }
 
 /** The nearer one counts, field by field: the first route that matches, then the profile's, then the connection, then the profile itself. */

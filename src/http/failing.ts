@@ -8,7 +8,7 @@ import { failure, unknownOutcome } from './failures.ts';
 import type { Hints } from './hints.ts';
 import type { AttemptRecord } from './record.ts';
 
-export { unprepared } from './failures.ts';
+export { isAboutCredentials, unprepared } from './failures.ts';
 
 export type Failed = {
   readonly call: Call;

@@ -6,15 +6,26 @@ import { apiErrorOf, asDetail, inWords } from './api-error.ts';
 import { exponential } from './backoff.ts';
 import type { Call } from './call.ts';
 import type { WireEvent } from './exchange.ts';
+import { NotPrepared } from './not-prepared.ts';
+
+/** A person must act: the run waits. */
+const PAUSES: ReadonlySet<string> = new Set(['E_SECRET_MISSING', 'E_NEEDS_AUTH', 'E_BAD_OPTION', 'E_SEALED']);
+
+/** Of an attempt that was answered 401: not an answer to the call, but what keeps it from being sent again with another credential. */
+export function isAboutCredentials(thrown: unknown): boolean {
+  return thrown instanceof NotPrepared || (thrown instanceof HoldfastError && thrown.code === 'E_NEEDS_AUTH');
+}
 
 /** Nothing was sent: a secret or a variable is missing (a person must act), or the source of secrets failed (it is asked again). */
 export function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
   if (thrown instanceof HoldfastError && thrown.code !== 'E_REQUEST_INVALID') {
     const error: ErrorData = { code: thrown.code, name: thrown.name, message: `${call.label}: ${thrown.message}`, detail: thrown.detail };
-    return thrown.code === 'E_SECRET_MISSING' || thrown.code === 'E_BAD_OPTION' ? { type: 'pause', error } : { type: 'fail', error };
+    return PAUSES.has(thrown.code) ? { type: 'pause', error } : { type: 'fail', error };
   }
   const why =
-    thrown instanceof HoldfastError ? thrown.message : `it could not be prepared (${thrown instanceof Error ? thrown.name : 'unknown'})`;
+    thrown instanceof HoldfastError || thrown instanceof NotPrepared
+      ? thrown.message
+      : `it could not be prepared (${thrown instanceof Error ? thrown.name : 'unknown'})`;
   const error: ErrorData = {
     code: thrown instanceof HoldfastError ? thrown.code : 'E_CALL_FAILED',
     name: 'CallError',

@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Duration } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
 import type { Auth } from './auth.ts';
-import type { BaseUrl } from './base-url.ts';
+import type { AccountBaseUrl, BaseUrl } from './base-url.ts';
 import type { Paging } from './paging.ts';
 import type { ApiError, Profile } from './profile.ts';
 import type { Reply } from './reply.ts';
@@ -111,8 +111,13 @@ export type IdempotencyKeyOptions = {
 export type ConnectionOptions = CommonOptions & {
   /** 1–64 characters of a–z, 0–9 and `-`, beginning with a letter. Part of every identity and idempotency key. */
   name: string;
-  /** `https://…`, with a path if the API has one, or `vars('crm')` for the variable `HOLDFAST_VAR_CRM`. */
-  baseUrl: string | BaseUrl;
+  /**
+   * `https://…`, with a path if the API has one; `vars('crm')` for the variable `HOLDFAST_VAR_CRM`; or a function of the account and its
+   * credential's metadata, for APIs that are at another place for each customer. Then `fetch` takes paths, and URLs at
+   * `https://<name>.invalid`.
+   */
+  baseUrl: string | BaseUrl | AccountBaseUrl;
+  /** `bearer()`, `basic()`, `header()`, `query()`, `sign()`, `oauth2ClientCredentials()`, `oauth2RefreshToken()`, `oauth2Account()`. */
   auth?: Auth;
   /** Only for APIs that honour it: it makes POST and PATCH repeatable. */
   idempotencyKey?: IdempotencyKeyOptions;

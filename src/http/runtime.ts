@@ -4,10 +4,12 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type { CredentialStore } from '../engine/credential-ports.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import { type Entry, isValued } from '../engine/journal.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
+import { deploymentKey as ofSecrets } from './deployment-key.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
 import { seal, unseal } from './seal.ts';
 import type { CallTracer } from './trace.ts';
@@ -28,6 +30,8 @@ export type HttpRuntime = {
   ready(journal: readonly Entry[]): Promise<void>;
   /** Throws `E_SEALED`. */
   unseal(purpose: string, sealed: string): Promise<string>;
+  /** Credentials of accounts, and tokens that were got. */
+  credentials(): Promise<CredentialStore>;
   /** Makes spans of attempts. */
   readonly tracer?: CallTracer | undefined;
   /** The run whose trace calls made without a run belong to: those of a reconciler. */
@@ -39,12 +43,22 @@ export type HttpRuntimeOptions = TransportOptions & {
   readonly entropy?: Entropy;
   /** What idempotency keys are derived with. They change when it changes: it must outlive deployments. Default: the secret `holdfast/deployment-key`. */
   readonly deploymentKey?: () => Promise<string>;
+  /** Asked for with the first call that needs it. Default: in memory, for this process alone. */
+  readonly credentials?: () => Promise<CredentialStore>;
   readonly tracer?: CallTracer | undefined;
 };
 
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
-  const deploymentKey = options.deploymentKey ?? (() => options.secrets.get(DEPLOYMENT_KEY));
+  const deploymentKey = options.deploymentKey ?? (() => ofSecrets(options.secrets, { isDeveloper: false }));
   let key: Promise<KeyObject> | undefined;
+  let store: Promise<CredentialStore> | undefined;
+  function theStore(): Promise<CredentialStore> {
+    store ??= options.credentials?.() ?? import('./late.ts').then(({ memoryCredentials }) => memoryCredentials());
+    store.catch(() => {
+      store = undefined;
+    });
+    return store;
+  }
   function theKey(): Promise<KeyObject> {
     key ??= deploymentKey().then((text) => createSecretKey(text, 'utf8'));
     // A failure is not remembered: the next call asks again.
@@ -69,12 +83,10 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
       // Whether it is missing is told where it is needed.
       if (sealed) await theKey().catch(() => {});
     },
+    credentials: theStore,
     unseal: async (purpose, sealed) => unseal(await theKey(), purpose, sealed),
   };
 }
-
-/** The name of the secret that idempotency keys are derived with. */
-export const DEPLOYMENT_KEY = 'holdfast/deployment-key';
 
 /** Under which name a worker gives it to the engine. */
 export const HTTP_SERVICE = 'http';
