@@ -8,6 +8,7 @@ import type { ApiError } from './profile.ts';
 /** Characters of a message, and of each of the others. */
 const MESSAGE_MAX = 300;
 const WORD_MAX = 100;
+const NOTHING = Buffer.alloc(0);
 const FIELDS = ['code', 'type', 'param', 'requestId'] as const;
 
 export function apiErrorOf(answer: Answer, call: Call): ApiError | undefined {
@@ -15,7 +16,8 @@ export function apiErrorOf(answer: Answer, call: Call): ApiError | undefined {
   if (read === undefined) return undefined;
   let said: ApiError | undefined;
   try {
-    said = read(replyOf(answer, call));
+    // Of a body of which parts are encrypted nothing is told: words of an error would be kept in clear.
+    said = read(replyOf(call.settings.encrypt === undefined ? answer : { ...answer, body: NOTHING }, call));
   } catch {
     return undefined;
   }

@@ -33,6 +33,8 @@ export type Call = {
   readonly signal?: AbortSignal;
   /** `fetch`: where user code finds the body of a reply that is still coming. */
   readonly live?: { body?: ReadableStream<Uint8Array> };
+  /** The idempotency key that an SDK put into the body: ours takes its place. */
+  readonly bodyKey?: string;
   /** What reads its replies: the connection's, unless the kind of call brings its own. */
   readonly judge: Judge;
   /** Loads what `judge` needs, before an attempt. */

@@ -23,7 +23,8 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
   const { body: content, type } = await bodyOf(init.body ?? undefined, request, method, stated, label);
   const effect = effectOf(core, settings, method, label);
   const field = keyField(core, effect);
-  const body = field === undefined ? content : withoutKey(content, field, label);
+  const { body, given: bodyKey }: { body: typeof content; given?: string } =
+    field === undefined ? { body: content } : withoutKey(content, field, label);
   const headers: Record<string, string> = {
     accept: '*/*',
     'accept-encoding': ENCODINGS,
@@ -49,6 +50,7 @@ export async function callOfFetch(core: Core, input: string | URL | Request, ini
     live: {},
     ...(signal ? { signal } : {}),
     judge: core.judge,
+    ...(bodyKey === undefined ? {} : { bodyKey }),
   };
 }
 

@@ -8,9 +8,10 @@ import type { Call } from './call.ts';
 const failures = new WeakMap<RunHandle, Map<string, unknown>>();
 
 /** In place of which ours is sent. */
-export function givenKey({ core, effect, headers }: Call): string | undefined {
+export function givenKey({ core, effect, headers, bodyKey }: Call): string | undefined {
   const form = effect === 'keyed' ? core.idempotencyKey : undefined;
-  return form !== undefined && 'header' in form ? headers[form.header] : undefined;
+  if (form === undefined) return undefined;
+  return 'header' in form ? headers[form.header] : bodyKey;
 }
 
 /** Rejects at once for what has failed under the same key in this run, with the same error: nothing is issued then, now and on every replay. */

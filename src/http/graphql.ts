@@ -50,7 +50,7 @@ export function graphqlCall(core: Core, document: string, variables: unknown, op
         const verdict = loaded().judge(reply, { reads, partial: partial === 'reply' });
         return verdict === true ? (successWhen?.(reply) ?? true) : verdict;
       },
-      readError: (reply) => loaded().readErrors(reply) ?? readError?.(reply),
+      readError: (reply) => (built.settings.encrypt === undefined ? loaded().readErrors(reply) : undefined) ?? readError?.(reply),
     },
   };
 }

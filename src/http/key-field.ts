@@ -21,8 +21,8 @@ export function checkCarries(json: unknown, field: string, label: string): void 
   if (Object.hasOwn(json, field)) bad(label, 'json', `has the field "${field}", which is set by Holdfast: leave it out`);
 }
 
-/** What an SDK wrote, without a key of its own making: ours takes its place. Throws `E_REQUEST_INVALID` for what is no JSON object. */
-export function withoutKey(body: string | Uint8Array | null, field: string, label: string): string {
+/** What an SDK wrote, and the key of its own making that ours takes the place of. Throws `E_REQUEST_INVALID` for what is no JSON object. */
+export function withoutKey(body: string | Uint8Array | null, field: string, label: string): { body: string; given?: string } {
   const text = typeof body === 'string' ? body : body === null ? '' : new TextDecoder().decode(body);
   let json: unknown;
   try {
@@ -37,9 +37,9 @@ export function withoutKey(body: string | Uint8Array | null, field: string, labe
       },
     );
   }
-  if (!Object.hasOwn(json, field)) return text;
-  const { [field]: _, ...rest } = json;
-  return JSON.stringify(rest);
+  if (!Object.hasOwn(json, field)) return { body: text };
+  const { [field]: given, ...rest } = json;
+  return { body: JSON.stringify(rest), ...(typeof given === 'string' ? { given } : {}) };
 }
 
 /** `body`: the text of a JSON object without that field. Everything else of it stays as it was written. */

@@ -4,7 +4,7 @@
  */
 import { type Duration, milliseconds } from '../engine/duration.ts';
 import { now, sleep } from '../engine/verbs.ts';
-import { shown } from './call.ts';
+import { hiddenBy, labelOf } from './call.ts';
 import { settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { readHints } from './hints.ts';
@@ -76,7 +76,8 @@ export async function poll(source: Source, target: string | Reply, from: string,
   }
 
   function failed(code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_PAGING', problem: string): never {
-    const label = `GET ${core.id} ${call.label ?? shown(at ?? from)}`;
+    const path = at ?? from;
+    const label = labelOf(core, 'GET', path, hiddenBy(core, 'GET', path, call), call.label);
     const detail = { connection: core.name, account: core.account, attempts: polls, status: reply?.status };
     throw new CallError(code, `${label}: ${problem}`, detail, reply);
   }

@@ -94,6 +94,16 @@ describe('an idempotency key in the body', () => {
     expect(n).toBe(2);
   });
 
+  it('tells an SDK’s own retry of what failed for good from a new call', async () => {
+    world.server.script({ reset: 'after-effect' });
+    const crm = world.connect({ ...FIELD, retry: { attempts: 1 } });
+    const pay = (key: string) =>
+      crm.fetch('/pay', { method: 'POST', body: JSON.stringify({ idempotency_key: key, a: 1 }) }).catch((error: CallError) => error.code);
+    const twice = workflow({ name: 'twice', run: async () => [await pay('one'), await pay('one'), await pay('two')] as string[] });
+    expect(resultOf(await runOver(world.runtime, twice, 1).toTheEnd())).toEqual(['E_CALL_FAILED', 'E_CALL_FAILED', 'E_CALL_FAILED']);
+    expect(world.server.received).toHaveLength(2);
+  });
+
   it.each([
     [{ field: '' }, 'idempotencyKey.field'],
     [{ field: 7 }, 'idempotencyKey.field'],
@@ -109,7 +119,8 @@ describe('an idempotency key in the body', () => {
   it('is written as JSON, whatever it and its field hold', () => {
     expect(JSON.parse(withField('{"a":1}', 'k"e', 'v"\\'))).toEqual({ 'k"e': 'v"\\', a: 1 });
     expect(withField('{ }', 'k', 'v')).toBe('{"k":"v" }');
-    expect(withoutKey('{"a":1,"k":2}', 'k', 'x')).toBe('{"a":1}');
+    expect(withoutKey('{"a":1,"k":"2"}', 'k', 'x')).toEqual({ body: '{"a":1}', given: '2' });
+    expect(withoutKey('{ "a":1}', 'k', 'x')).toEqual({ body: '{ "a":1}' });
     expect(() => withoutKey('{', 'k', 'x')).toThrow('must be a JSON object');
   });
 });
@@ -232,5 +243,43 @@ describe('goneIsDone', () => {
     expect(() => world.connect({ goneIsDone: value as never })).toThrow(
       expect.objectContaining({ detail: { field: 'goneIsDone' } }) as Error,
     );
+  });
+});
+
+describe('the words of an error', () => {
+  const readError = ({ data, headers }: { data: unknown; headers: Headers }) => ({
+    message: (data as { why?: string } | undefined)?.why,
+    requestId: headers.get('x-request-id') ?? undefined,
+  });
+  const fate = { status: 422, body: '{"why":"no account\\n 4711","iban":"hidden"}', headers: { 'x-request-id': 'r1' } };
+
+  it('are in its message, in one line, and in its detail', async () => {
+    world.server.script(fate);
+    expect(await failure(world.connect({ readError }).get('/x'))).toMatchObject({
+      message: 'GET crm /x: answered 422: no account 4711; request r1',
+      detail: { error: { message: 'no account 4711', requestId: 'r1' } },
+    });
+  });
+
+  it('are not told where a part of the body is encrypted', async () => {
+    world.server.script(fate);
+    const error = await failure<CallError>(world.connect({ readError, encrypt: ['iban'] }).get('/x'));
+    expect(error.message).toBe('GET crm /x: answered 422; request r1');
+    world.server.script({ body: '{"errors":[{"message":"no account 4711"}]}' });
+    const ours = await failure(world.connect({ encrypt: ['$'] }).graphql('{ a }'));
+    expect(ours.message).toBe('POST crm query (without a name): answered 200');
+  });
+
+  it('may be anything, and a reader may throw', async () => {
+    for (const said of [null, 7, 'text', [], {}, { message: {} }, { code: 7, message: ' ' }]) {
+      world.server.script(fate);
+      const error = await failure(world.connect({ readError: () => said as never }).get('/x'));
+      expect(error.message).toMatch(/^GET crm \/x: answered 422(: 7)?$/);
+    }
+    world.server.script(fate);
+    const thrower = () => {
+      throw new Error('hidden');
+    };
+    expect((await failure(world.connect({ readError: thrower }).get('/x'))).message).toBe('GET crm /x: answered 422');
   });
 });

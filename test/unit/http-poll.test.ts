@@ -72,6 +72,12 @@ describe('polling', () => {
     expect(error.message).toBe('GET crm /jobs/7: what was waited for has failed');
   });
 
+  it('does not show a path that is hidden', async () => {
+    world.server.script(job('failed'));
+    const polled = world.connect({ hidePath: true }).poll('/jobs/secret', { schema: Job, until: () => 'failed' });
+    expect((await failure(polled)).message).not.toContain('secret');
+  });
+
   it('goes nowhere but below the connection’s base', async () => {
     for (const location of ['https://evil.example/jobs?token=hidden', '/v1/jobs']) {
       world.server.script(accepted(location));
