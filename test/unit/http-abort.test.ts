@@ -187,6 +187,38 @@ describe('a call in a run whose signal is aborted', () => {
     expect(points).toBeGreaterThan(10);
   });
 
+  it('while the journal is replayed is heard when that is over', async () => {
+    const values = new Set<unknown>();
+    await killedEverywhere(async (killAt) => {
+      await server.close();
+      server = await hostileServer();
+      server.script((request) => (request.method === 'PUT' ? { hang: true } : {}));
+      const api = crm();
+      const world = mortal({
+        killAt,
+        workflow: workflow({
+          name: 'w',
+          async run() {
+            const abort = new AbortController();
+            const call = api.put('/a', { json: {}, signal: abort.signal }).then(
+              () => 'done',
+              (thrown: Thrown) => thrown.name,
+            );
+            await api.delete('/x');
+            await api.delete('/y');
+            abort.abort();
+            await api.delete('/z');
+            return call;
+          },
+        }),
+      });
+      await world.toTheEnd();
+      values.add(world.value());
+      return world;
+    });
+    expect([...values]).toEqual(['AbortError']);
+  });
+
   it('leaves what was received before the abort as it is', async () => {
     const api = crm();
     const world = mortal({
