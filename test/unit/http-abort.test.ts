@@ -137,11 +137,15 @@ describe('a call in a run whose signal is aborted', () => {
     });
     const api = crm();
     const world = mortal({
-      workflow: workflow({ name: 'w', run: () => api.post('/a', { json: {}, signal: abort.signal }) as Promise<never> }),
+      workflow: workflow({ name: 'w', run: async () => (await api.post('/a', { json: {}, signal: abort.signal })).data }),
     });
     const run = await world.toTheEnd();
     expect(run).toMatchObject({ status: 'failed', outcome: { error: { name: 'AbortError' } } });
     expect(world.journal().map(({ k }) => k)).toEqual(expect.arrayContaining(['start', 'unknown', 'fail', 'settled']));
+    await world.redrive();
+    await world.toTheEnd();
+    expect(world.value()).toEqual({ id: 7 });
+    expect(server.received).toHaveLength(1);
     expect(world.journal().find(({ k }) => k === 'settled')).toMatchObject({
       value: { text: expect.stringContaining('{\\"id\\":7}') as string },
     });
