@@ -57,7 +57,7 @@ type Coming = {
 };
 
 /** Of one character of a secret, in bytes. */
-const LONGEST_SPELLING = 12;
+const LONGEST_SPELLING = 40;
 
 function coming({ call, http, secrets, stop }: Options): Coming {
   const given: Buffer[] = [];
