@@ -1,6 +1,8 @@
 /** What operations end with beside their verdicts: errors of ours, and an outcome as it is delivered. Pure. */
 import { createHash } from 'node:crypto';
+import type { Completion, Task } from './desk.ts';
 import type { ErrorData } from './errors.ts';
+import type { Late } from './history.ts';
 import type { Operation, Verdict } from './operation.ts';
 
 export function unknownOutcome(label: string, why: string): ErrorData {
@@ -25,6 +27,20 @@ export function noRoom({ label, timeout }: Operation): ErrorData {
 /** Enough to see that it is another. */
 export function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 10);
+}
+
+/** What a later worker is told of an unknown sending: by the worker that received it, or by a person. */
+export function completionOf(task: Task, known: Late): Completion {
+  const common = {
+    task,
+    attempt: known.attempt,
+    attempts: known.record === undefined ? [] : [known.record],
+    unknowable: true,
+    inboxed: true,
+  } as const;
+  if (known.error !== undefined) return { ...common, error: known.error };
+  if (known.given === undefined) return { ...common, ...(known.value === undefined ? {} : { value: known.value }) };
+  return { ...common, value: task.operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
 }
 
 export function outcomeOf(verdict: Extract<Verdict, { type: 'done' | 'fail' }>): { value?: string; error?: ErrorData } {

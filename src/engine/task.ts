@@ -7,11 +7,11 @@ import { attemptLog } from './attempt-log.ts';
 import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
-import type { Late } from './history.ts';
+import { type HandedOver, handOver } from './hand-over.ts';
 import { ofEpoch } from './identity.ts';
 import type { Json } from './json.ts';
-import type { AttemptEnv, Live, LiveReply, Verdict } from './operation.ts';
-import { GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, streamOpen, unknownOutcome } from './outcomes.ts';
+import type { AttemptEnv, Live, Verdict } from './operation.ts';
+import { completionOf, GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, streamOpen, unknownOutcome } from './outcomes.ts';
 import { turn } from './turn.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
@@ -29,31 +29,27 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   const effectful = operation.effect !== 'safe';
   /** User code has given it up, and waits for it no more. */
   let aborted = operation.signal?.aborted ?? false;
+  let sending = false;
+  /** A reply that user code has the beginning of, or is about to get. */
+  let coming: HandedOver | undefined;
   const givenUp = operation.signal && watchAbort(operation.signal, desk.signal, abort);
-  const meanwhile = effectful && desk.streaming();
 
   if (effectful || desk.cancellation.pending()) {
+    const meanwhile = effectful && desk.streaming();
     become('barrier');
     await desk.replayed();
+    // A reply that user code has turned its back on may take a turn to be closed.
+    if (meanwhile) await turn();
     if (desk.closed()) return;
+    if (meanwhile && desk.streaming()) return finish({ task, error: streamOpen(operation), attempt: 1, attempts: [], unknowable: false });
   }
   become('busy');
-  if (meanwhile) {
-    // What user code has turned its back on may take a turn to be closed.
-    await turn();
-    if (desk.closed()) return;
-    if (desk.streaming()) return finish({ task, error: streamOpen(operation), attempt: 1, attempts: [], unknowable: false });
-  }
 
   let attempt = known?.attempt ?? 1;
   let throttles = known?.throttles ?? 0;
   let sent = known?.sent ?? 0;
   let firstSentAt = known?.firstSentAt;
   let everSent = firstSentAt !== undefined;
-  let sending = false;
-  /** User code has the beginning of the reply, or is about to get it. */
-  let coming: Completion | undefined;
-  let given = false;
   const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
   let next = known?.next ?? 0;
   /** `next` is in the journal already. */
@@ -85,7 +81,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   const late = desk.history.late.get(task.id);
   // That of an earlier sending says nothing of a later one.
   const told = late && late.attempt >= attempt && (open || unknown) ? late : undefined;
-  if (told && !told.resend) return finish(completionOf(told));
+  if (told && !told.resend) return finish(completionOf(task, told));
   if (open) {
     next = 0;
     if (operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, INTERRUPTED));
@@ -102,6 +98,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     }
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
+    let given = false;
     let startedAt = clock.now();
     if (unknown) {
       if (!hasTime()) return defer();
@@ -123,13 +120,21 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       desk.sending(task, true);
       sending = everSent = true;
       const attempted = await ask(() => operation.attempt(env()));
-      verdict = attempted.type === 'live' ? await stream(attempted.reply) : attempted;
+      if (attempted.type === 'live') {
+        coming = handOver(attempted.reply, task, desk, { attempt, records });
+        if (aborted) coming.cut(abortedBy(operation, effectful));
+        ({ verdict, given } = await coming.over);
+        coming = undefined;
+      } else verdict = attempted;
       sending = false;
       desk.sending(task, false);
       release();
     }
     desk.attempted(task, attempt, startedAt, verdict);
-    if (given && !desk.gone()) return become('over');
+    if (given && !desk.gone()) {
+      givenUp?.unwatch();
+      return become('over');
+    }
     if (aborted && !desk.gone()) return afterwards(verdict);
     if (verdict.record !== undefined) log.add(verdict.record, clock.now());
     if (desk.gone()) {
@@ -188,40 +193,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   /** At any time before the outcome is known. What is replayed still has its outcome from the journal, or gets this one after it. */
   function abort(): void {
     if (task.state === 'over' || desk.gone()) return;
-    if (coming && !desk.withdraw(coming)) {
-      coming.live?.cut(abortedBy(operation, effectful));
-      return;
-    }
-    coming = undefined;
+    if (coming?.cut(abortedBy(operation, effectful))) return;
     aborted = true;
     if (task.state === 'barrier') return;
     if (sending && operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, GIVEN_UP));
     finish(failedWith(abortedBy(operation, mayHaveHappened())));
-  }
-
-  /** Hands the reply over as it comes. Resolves when it has ended, which is journaled in the turn in which it does. */
-  function stream(live: LiveReply): Promise<Verdict> {
-    const completion: Completion = { task, attempt, attempts: [], unknowable: false, live };
-    desk.signal.addEventListener('abort', live.mute, { once: true });
-    if (!aborted && !desk.gone()) {
-      coming = completion;
-      desk.complete(completion);
-    }
-    return new Promise((over) => {
-      live.onEnd((whole, instead) => {
-        desk.signal.removeEventListener('abort', live.mute);
-        const inLine = coming !== undefined && desk.withdraw(coming);
-        given = coming !== undefined && !inLine;
-        coming = undefined;
-        if (!given) return over(aborted ? whole : instead);
-        givenUp?.unwatch();
-        Object.assign(completion, outcomeOf(whole), { unknowable: operation.effect === 'unsafe' });
-        if (whole.record !== undefined) log.add(whole.record, clock.now());
-        completion.attempts = log.take();
-        desk.ended(completion);
-        over(whole);
-      });
-    });
   }
 
   function mayHaveHappened(): boolean {
@@ -247,20 +223,6 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return maybe ? { ...error, detail: { ...error.detail, mayHaveHappened: true } } : error;
   }
 
-  /** What a later worker is told of an unknown sending: by the worker that received it, or by a person. */
-  function completionOf(known: Late): Completion {
-    const common = {
-      task,
-      attempt: known.attempt,
-      attempts: known.record === undefined ? [] : [known.record],
-      unknowable: true,
-      inboxed: true,
-    } as const;
-    if (known.error !== undefined) return { ...common, error: known.error };
-    if (known.given === undefined) return { ...common, ...(known.value === undefined ? {} : { value: known.value }) };
-    return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
-  }
-
   /** It is settled that nothing happened; when its target would be called again is not a person's to say. Uses up an attempt, so that what is unknown each time ends. */
   function sendAnew(at = 0): void {
     const notBefore = Number(unknown?.detail?.notBefore ?? 0);
@@ -275,6 +237,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   function about() {
     return { op: task.id, at: clock.now(), label: operation.label };
+  }
+
+  function records(last?: Json): Json[] {
+    if (last !== undefined) log.add(last, clock.now());
+    return log.take();
   }
 
   /** The attempts since the last entry, which this one takes with it. */

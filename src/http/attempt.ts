@@ -45,9 +45,8 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) return (await failing()).unprepared(call, env, tooLate());
     const how = { fresh, left: left(), traceparent };
-    const sent = call.live ? await sendLive(call, http, prepared, env, how, conclusion) : await send(call, http, prepared, env, how);
-    if ('type' in sent) return sent;
-    const event = sent;
+    const event = await sending(how);
+    if ('type' in event) return event;
     // The credential is for the API: another origin was not sent it, and has nothing to say of it.
     if (event.phase === 'answered' && event.stranger) refreshable = false;
     // A stale socket is nobody's failure: once, on another, free of charge.
@@ -88,31 +87,20 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     if (event.phase === 'answered' && call.core.accountUrl) leadBack(event.headers, prepared.base, call.core.base().origin);
   }
 
+  /** A reply of `fetch` may be given to user code while it comes: then its event is still to be. */
+  async function sending(how: Sending): Promise<WireEvent | Live> {
+    if (!call.live) return send(call, http, prepared, env, how);
+    const { sendLive } = await import('./live.ts');
+    const { secrets } = prepared;
+    return sendLive({ call, http, secrets, env, conclusion, send: (more) => send(call, http, prepared, env, { ...how, ...more }) });
+  }
+
   /** Of an event after which nothing is sent again within this attempt. */
   async function conclusion(event: WireEvent): Promise<Verdict> {
     await cleaned(event);
     const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable: false, maybeDone: memory.maybeDone });
     return conclude(call, classify(event, call.effect, facts), event, hints, env, memory, resent);
   }
-}
-
-/** Like `send`, unless a reply begins that user code is given while it comes: then its beginning, and the event concludes it. */
-async function sendLive(
-  call: Call,
-  http: HttpRuntime,
-  prepared: Prepared,
-  env: AttemptEnv,
-  how: Sending,
-  conclusion: (event: WireEvent) => Promise<Verdict>,
-): Promise<WireEvent | Live> {
-  const { coming } = await import('./live.ts');
-  const given = new AbortController();
-  const live = coming({ call, http, secrets: prepared.secrets, stop: () => given.abort() });
-  const sent = send(call, http, prepared, env, { ...how, sink: live.sink, signal: AbortSignal.any([env.signal, given.signal]) });
-  const first = await Promise.race([sent, live.begun]);
-  if ('phase' in first) return first;
-  void sent.then(async (event) => live.over(event, await conclusion(event)));
-  return { type: 'live', reply: first };
 }
 
 /** Classes of decisions after which nobody knows. */

@@ -3,8 +3,8 @@
  * the journal keeps. Loaded by the first attempt of a `fetch`.
  */
 import { outsideRun } from '../engine/context.ts';
-import type { ErrorData } from '../engine/errors.ts';
-import type { LiveReply, Verdict } from '../engine/operation.ts';
+import { type ErrorData, toErrorData } from '../engine/errors.ts';
+import type { AttemptEnv, Live, LiveReply, Verdict } from '../engine/operation.ts';
 import type { Call } from './call.ts';
 import { reviveCallError } from './errors.ts';
 import type { Answer, WireEvent } from './exchange.ts';
@@ -14,6 +14,31 @@ import { storePieces } from './reply.ts';
 import type { HttpRuntime } from './runtime.ts';
 import { type Head, memorySink, type OpenSink } from './sink.ts';
 
+type Sent = {
+  readonly call: Call;
+  readonly http: HttpRuntime;
+  readonly secrets: readonly string[];
+  readonly env: AttemptEnv;
+  readonly send: (how: { sink: OpenSink; signal: AbortSignal }) => Promise<WireEvent>;
+  /** What an event comes to after which nothing is sent again. */
+  readonly conclusion: (event: WireEvent) => Promise<Verdict>;
+};
+
+/** The event that a sending ends in; or, if a reply begins that user code is given while it comes, its beginning. */
+export async function sendLive({ call, http, secrets, env, send, conclusion }: Sent): Promise<WireEvent | Live> {
+  const stopped = new AbortController();
+  const live = coming({ call, http, secrets, stop: () => stopped.abort() });
+  const sent = send({ sink: live.sink, signal: AbortSignal.any([env.signal, stopped.signal]) });
+  const first = await Promise.race([sent, live.begun]);
+  if ('phase' in first) return first;
+  void sent.then(async (event) => {
+    // A function of the user's that throws must not leave the reply open for ever.
+    const fault = (thrown: unknown): Verdict => ({ type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') });
+    await live.over(event, await conclusion(event).catch(fault));
+  });
+  return { type: 'live', reply: first };
+}
+
 type Options = {
   readonly call: Call;
   readonly http: HttpRuntime;
@@ -22,7 +47,7 @@ type Options = {
   readonly stop: () => void;
 };
 
-export type Coming = {
+type Coming = {
   /** For the exchange. */
   readonly sink: OpenSink;
   /** Resolves when a reply begins that user code is given as it comes. Never for others. */
@@ -31,10 +56,10 @@ export type Coming = {
   over(event: WireEvent, verdict: Verdict): Promise<void>;
 };
 
-/** No line of text is longer; the rest of a longer one may come before its end. */
-const LONGEST_SPELLING = 12;
+/** Of one character of a secret, in bytes. */
+const LONGEST_SPELLING = 40;
 
-export function coming({ call, http, secrets, stop }: Options): Coming {
+function coming({ call, http, secrets, stop }: Options): Coming {
   const given: Buffer[] = [];
   /** Not given yet: the beginning of a line, in which a secret may stand. */
   let held: Buffer = Buffer.alloc(0);

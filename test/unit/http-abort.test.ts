@@ -137,11 +137,15 @@ describe('a call in a run whose signal is aborted', () => {
     });
     const api = crm();
     const world = mortal({
-      workflow: workflow({ name: 'w', run: () => api.post('/a', { json: {}, signal: abort.signal }) as Promise<never> }),
+      workflow: workflow({ name: 'w', run: async () => (await api.post('/a', { json: {}, signal: abort.signal })).data }),
     });
     const run = await world.toTheEnd();
     expect(run).toMatchObject({ status: 'failed', outcome: { error: { name: 'AbortError' } } });
     expect(world.journal().map(({ k }) => k)).toEqual(expect.arrayContaining(['start', 'unknown', 'fail', 'settled']));
+    await world.redrive();
+    await world.toTheEnd();
+    expect(world.value()).toEqual({ id: 7 });
+    expect(server.received).toHaveLength(1);
     expect(world.journal().find(({ k }) => k === 'settled')).toMatchObject({
       value: { text: expect.stringContaining('{\\"id\\":7}') as string },
     });
@@ -185,6 +189,38 @@ describe('a call in a run whose signal is aborted', () => {
       return world;
     });
     expect(points).toBeGreaterThan(10);
+  });
+
+  it('while the journal is replayed is heard when that is over', async () => {
+    const values = new Set<unknown>();
+    await killedEverywhere(async (killAt) => {
+      await server.close();
+      server = await hostileServer();
+      server.script((request) => (request.method === 'PUT' ? { hang: true } : {}));
+      const api = crm();
+      const world = mortal({
+        killAt,
+        workflow: workflow({
+          name: 'w',
+          async run() {
+            const abort = new AbortController();
+            const call = api.put('/a', { json: {}, signal: abort.signal }).then(
+              () => 'done',
+              (thrown: Thrown) => thrown.name,
+            );
+            await api.delete('/x');
+            await api.delete('/y');
+            abort.abort();
+            await api.delete('/z');
+            return call;
+          },
+        }),
+      });
+      await world.toTheEnd();
+      values.add(world.value());
+      return world;
+    });
+    expect([...values]).toEqual(['AbortError']);
   });
 
   it('leaves what was received before the abort as it is', async () => {

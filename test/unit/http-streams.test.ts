@@ -357,6 +357,14 @@ describe('a streamed reply in a run', () => {
     expect(kept.map(({ pieces }) => pieces?.length)).toEqual([3, undefined]);
   });
 
+  it('is given whole, and kept encrypted, where parts of it are to be', async () => {
+    const { fetch } = api({ encrypt: ['$'] });
+    const world = run(async () => (await (await fetch('/stream')).text()).length);
+    await world.toTheEnd();
+    expect(world.value()).toBe(events.map((event) => `data: ${event}\n\n`).join('').length);
+    expect(JSON.stringify(world.journal())).not.toContain('data: one');
+  });
+
   it('shows no secret that is echoed in it, in whatever pieces it comes', async () => {
     const { fetch } = api({ auth: bearer(secret('api/token')) });
     const world = run(

@@ -4,6 +4,7 @@
  */
 import { outsideRun } from '../../../src/engine/context.ts';
 import { decodeEntries, type Entry } from '../../../src/engine/journal.ts';
+import { redriveRun } from '../../../src/engine/operate.ts';
 import type { Clock, EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import { runId } from '../../../src/engine/start.ts';
 import { createWorker } from '../../../src/engine/worker.ts';
@@ -145,6 +146,8 @@ export function mortal(options: MortalOptions) {
       }
       throw new Error(`the run does not end: ${JSON.stringify({ ...found(), journal: undefined })}`);
     },
+    /** As an operator does; the next delivery goes on with it. */
+    redrive: () => redriveRun({ store, payloads, wake, clock, entropy: seededEntropy(99) }, record(), {}, { by: 'ops', why: 'a test' }),
     journal(): Entry[] {
       const run = record();
       return [
