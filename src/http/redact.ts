@@ -13,7 +13,8 @@ export async function scrub(event: WireEvent, secrets: readonly string[], http: 
   for (const secret of secrets) {
     if (secret.length < SHORTEST) continue;
     const core = longestPlain(secret);
-    const inBody = answer?.body.includes(core) === true;
+    const cut = answer?.truncated === true && cutWithin(answer.body, secret);
+    const inBody = cut !== false || answer?.body.includes(core) === true;
     const urls = [...hops.map(({ to }) => to), answer?.url ?? ''];
     if (!inBody && ![...urls, ...Object.values(answer?.headers ?? {})].some((value) => value.includes(core))) continue;
     const mark = `redacted:${await fingerprint(secret, http)}`;
@@ -21,6 +22,7 @@ export async function scrub(event: WireEvent, secrets: readonly string[], http: 
     for (const hop of hops) hop.to = hop.to.replace(echoed, mark);
     if (!answer) continue;
     if (answer.url !== undefined) answer.url = answer.url.replace(echoed, mark);
+    if (cut !== false) answer.body = Buffer.concat([answer.body.subarray(0, cut), Buffer.from(`‹${mark}›`)]);
     if (inBody) answer.body = replaceAll(answer.body, echoed, `‹${mark}›`);
     for (const name in answer.headers) {
       // Header values are latin-1: the mark's own quotes would not come back from a Headers object.
@@ -28,6 +30,22 @@ export async function scrub(event: WireEvent, secrets: readonly string[], http: 
     }
   }
 }
+
+/** A body that is cut may end within a secret, and within a spelling of one of its characters: where it begins. */
+function cutWithin(body: Buffer, secret: string): number | false {
+  const chars = Array.from(secret, spellings);
+  const from = Math.max(0, body.length - chars.length * LONGEST_SPELLING);
+  const begun = chars.slice(0, FEWEST).join('');
+  const more = chars.slice(FEWEST).reduceRight((rest, char) => `(?:${char}${rest})?`, '');
+  const found = new RegExp(`${begun}${more}${BROKEN_OFF}?$`).exec(body.toString('latin1', from));
+  return found === null ? false : from + found.index;
+}
+
+/** Of one character, in bytes. */
+const LONGEST_SPELLING = 40;
+/** Fewer characters of a secret tell nothing of it, and stand at the end of many a text. */
+const FEWEST = 4;
+const BROKEN_OFF = '(?:[%&\\\\][\\w#%\\\\]*|[\\x80-\\xff]{1,3})';
 
 async function fingerprint(secret: string, http: Pick<HttpRuntime, 'sign'>): Promise<string> {
   try {

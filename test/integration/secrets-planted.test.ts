@@ -33,7 +33,7 @@ import { memoryTokenStore } from '../../src/testing/memory-token-store.ts';
 import { proxyEvent } from '../support/api.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
 import { type HostileServer, hostileServer } from '../support/hostile-server.ts';
-import { echo, plant, spellings, WAYS } from '../support/planted.ts';
+import { CUT, echo, plant, spellings, WAYS } from '../support/planted.ts';
 
 const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 1e9));
 const chance = seededEntropy(SEED);
@@ -72,6 +72,7 @@ const planted = workflow({
         auth: authOf(i),
         retry: { attempts: 1, throttles: 0 },
         onUnknown: 'throw',
+        ...(wayOf(i) === 'a body that is cut' ? { maxBody: CUT } : {}),
         ...(wayOf(i) === 'a redirect that is followed' ? { redirects: 'follow' as const } : {}),
       });
       try {
