@@ -29,6 +29,7 @@ import { connection } from '../../src/http/connection.ts';
 import { httpRuntime, usePlainRuntime } from '../../src/http/runtime.ts';
 import { secret } from '../../src/http/secrets.ts';
 import { seededEntropy } from '../../src/testing/index.ts';
+import { memoryCredentialStore } from '../../src/testing/memory-credential-store.ts';
 import { memoryTokenStore } from '../../src/testing/memory-token-store.ts';
 import { proxyEvent } from '../support/api.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
@@ -276,6 +277,12 @@ async function answered(path: string): Promise<string> {
     newKey: () => entropy.id(),
     tokenHashes: [hashOf(TOKEN)],
     tokens: memoryTokenStore(),
+    credentials: {
+      ...memoryCredentialStore(),
+      seal: async () => {
+        throw new Error('nobody puts one');
+      },
+    },
   });
   const result = await api(proxyEvent({ method: 'GET', path, headers: { Authorization: `Bearer ${TOKEN}` } }));
   expect(result.statusCode, `${path}: ${result.body}`).toBe(200);
