@@ -93,7 +93,7 @@ function afterDeath({ safety, strict, asked }: CallPlan, { arrivals, effects }: 
     const asTold = asked !== 'code' && safety === 'unsafe' && effects > 0;
     return acts.includes('done') || asTold ? [] : ['it is told to have succeeded, and never did'];
   }
-  if (told.code === 'E_UNKNOWN_OUTCOME') return safety === 'unsafe' && asked === 'code' ? [] : ['unknown, although it could be sent again'];
+  if (told.code === 'E_UNKNOWN_OUTCOME') return safety === 'unsafe' ? [] : ['unknown, although it could be sent again'];
   const last = arrivals.at(-1);
   const succeeded = acts.at(-1) === 'done' && !(strict && last?.fate.owes(safety).truncated);
   return succeeded ? [`it is told to have failed (${told.message}), and its last sending went well`] : [];

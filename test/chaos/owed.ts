@@ -4,7 +4,7 @@
  */
 import type { Safety } from '../support/hostile/fate.ts';
 import type { Arrival } from '../support/hostile/server.ts';
-import type { CallPlan } from './plan.ts';
+import { type CallPlan, PERSON_TRIES } from './plan.ts';
 
 export type Due = {
   /** `open`: it has not met its end yet, and must have been sent again. */
@@ -32,6 +32,7 @@ export function due(call: CallPlan, arrivals: readonly Arrival[], recorded: read
   let attempt = 1;
   let throttles = 0;
   let unknowns = 0;
+  let persons = 0;
   /** Within one attempt. */
   let resent = false;
   let refreshed = false;
@@ -95,6 +96,8 @@ export function due(call: CallPlan, arrivals: readonly Arrival[], recorded: read
         unknowns += 1;
         if (asked === 'code') end('unknown', 'E_UNKNOWN_OUTCOME');
         else if (happened) end('ok');
+        // The API is asked as often as it is called; after that, a person is.
+        else if ((asked === 'person' || attempt >= attempts) && ++persons > PERSON_TRIES) end('unknown', 'E_UNKNOWN_OUTCOME');
         else attempt += 1;
         break;
       case 'wait':

@@ -40,6 +40,8 @@ const METHODS = {
 const SAFETIES = Object.keys(METHODS) as Safety[];
 
 export const DEADLINE_MS = 24 * 3_600_000;
+/** A person has it sent again so often, and then lets it fail. */
+export const PERSON_TRIES = 3;
 export const MAX_BODY = 65_536;
 
 export function planOf(seed: number, index: number, count: number): RunPlan {

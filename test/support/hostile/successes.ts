@@ -22,7 +22,6 @@ export const SUCCESSES: ReadonlyArray<readonly [string, Way]> = [
   ['ok, connection: close', (context) => [...whole(context, 200, [['Connection', 'close']]), { close: 'fin' }]],
   ['ok, reset once it is whole', (context) => [...whole(context, 200, [['Connection', 'close']]), { close: 'reset' }]],
   ['ok, early hints', (context) => [{ send: hints }, { wait: 500 }, ...whole(context, 200)]],
-  ['ok, 100 unasked', (context) => [{ send: head(100, []) }, ...whole(context, 200)]],
   ['ok, a flood of 1xx', (context) => [{ pour: Buffer.from(head(102, []).repeat(50)), times: 10 }, ...whole(context, 200)]],
   ['ok, late', (context, dice) => [{ wait: dice.whole(500, 14_000) }, ...whole(context, 200)]],
   ['ok, late within the body', (context, dice) => late(context, dice.whole(100, 4_500))],
