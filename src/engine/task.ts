@@ -260,12 +260,13 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
   }
 
-  /** It is settled that nothing happened. Uses up an attempt, so that what is unknown each time ends. */
+  /** It is settled that nothing happened; when its target would be called again is not a person's to say. Uses up an attempt, so that what is unknown each time ends. */
   function sendAnew(at = 0): void {
+    const notBefore = Number(unknown?.detail?.notBefore ?? 0);
     attempt += 1;
     desk.append({ k: 'unsent', ...about(), attempt, ...since(true) });
     unknown = undefined;
-    next = at;
+    next = Math.max(at, notBefore);
     journaled = false;
     quickRetries += 1;
     firstSentAt = undefined;

@@ -1,6 +1,6 @@
 /** One attempt of a call, from request to verdict: prepares, sends, classifies, and says what follows. Decides no row: that is classify.ts. */
 import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
-import { nextAttempt } from './backoff.ts';
+import { hinted, nextAttempt } from './backoff.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision, isRedirect } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
@@ -158,7 +158,11 @@ function conclude(
     case 'done':
       return { type: 'done', value, record };
     case 'unknown':
-      return { type: 'unknown', error: unknownOutcome(call, event, env), record };
+      return {
+        type: 'unknown',
+        error: unknownOutcome(call, event, env, hints.hint && env.clock.now() + Math.ceil(hinted(hints.hint, env.entropy))),
+        record,
+      };
     case 'retry':
     case 'wait':
     case 'later': {

@@ -68,6 +68,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settled = false;
   /** The body is complete, or cut by us: what the socket does from here on does not matter. */
   #received = false;
+  /** A byte of an answer has come, be it of an interim one. */
+  #answering = false;
   #status = 0;
   #headers: Record<string, string> = {};
   #answeredAt: number | undefined;
@@ -97,7 +99,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Ends it from outside: deferred if nothing was sent, otherwise nobody knows. */
   abort(message: string): void {
-    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'broken', message, answering: this.#status > 0 });
+    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'broken', message, answering: this.#answering });
     else this.#settle({ phase: 'deferred', message });
   }
 
@@ -116,6 +118,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onBodySent(): void {
     if (this.#uploads) this.#sentAt = this.#clock.now();
+  }
+
+  /** undici's word for the first byte of an answer, of which its types do not know. */
+  onResponseStarted(): void {
+    this.#answering = true;
   }
 
   onResponseStart(
@@ -152,7 +159,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error & { code?: string }): void {
-    if (!this.#received) this.#settle(this.#controller ? broken(error, this.#status > 0) : neverSent(error));
+    if (!this.#received) this.#settle(this.#controller ? broken(error, this.#answering, this.#status) : neverSent(error));
   }
 
   readonly #look = (): void => {
@@ -179,7 +186,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #timeout(message: string): void {
-    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'timeout', message, answering: this.#status > 0 });
+    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'timeout', message, answering: this.#answering });
     else this.#settle({ phase: 'not-sent', why: 'unreachable', message: `${message}: no connection` });
   }
 
@@ -264,10 +271,14 @@ function neverSent(error: Error & { code?: string }): Unmeasured<WireEvent> {
   return event('unreachable', `no connection (${code === '' ? error.name : code})`);
 }
 
-function broken(error: Error & { code?: string }, answering: boolean): Unmeasured<WireEvent> {
+function broken(error: Error & { code?: string }, answering: boolean, status: number): Unmeasured<WireEvent> {
   const code = error.code ?? error.name;
   // An end in the middle is a broken connection like any other, although the parser is who notices.
-  const invalid = (error.name === 'HTTPParserError' && !/eof/i.test(error.message)) || code === 'UND_ERR_HEADERS_OVERFLOW';
+  const invalid =
+    (error.name === 'HTTPParserError' && !/eof/i.test(error.message)) ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    // With a head that gives two lengths, before there is a status; otherwise the body has ended too early.
+    (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && status === 0);
   return {
     phase: 'ambiguous',
     why: invalid ? 'invalid-http' : 'broken',

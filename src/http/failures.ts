@@ -45,12 +45,13 @@ export function failure(
   };
 }
 
-export function unknownOutcome(call: Call, event: WireEvent, env: AttemptEnv): ErrorData {
+/** `notBefore`: when the API would be called again at the earliest, ms since the epoch; it binds whoever has it sent again. */
+export function unknownOutcome(call: Call, event: WireEvent, env: AttemptEnv, notBefore: number | undefined): ErrorData {
   return {
     code: 'E_UNKNOWN_OUTCOME',
     name: 'UnknownOutcomeError',
     message: `${call.label}: ${whatHappened(event)}, so it may have happened; it is not sent again by itself`,
-    detail: detailOf(call, event, env),
+    detail: { ...detailOf(call, event, env), ...(notBefore === undefined ? {} : { notBefore }) },
   };
 }
 

@@ -38,7 +38,8 @@ function verdict(witness: Witness, call: CallPlan, told: Told | undefined): Verd
   const { arrivals } = account;
   const records = recordsOf(witness, id);
   const rows = records.map(({ row }) => row).filter((row) => !/^(reconcile|not prepared)/.test(row));
-  const disturbed = arrivals.some(({ life }) => witness.killed.has(life));
+  // One that died between START and the sending leaves nothing but the START.
+  const disturbed = arrivals.some(({ life }) => witness.killed.has(life)) || (arrivals.length === 0 && witness.killed.size > 0);
   const faults: string[] = [];
   if (told === undefined) faults.push(`stuck: ${witness.stuck ?? 'no word of it'}`);
   if (witness.overtime > OVERTIME_MS) faults.push(`a sending outlived its total by ${witness.overtime} ms`);

@@ -203,7 +203,19 @@ export async function witness(plan: RunPlan): Promise<Witness> {
     },
   ];
 
+  /** What a dead life had sent is still its own: nobody lives until the server has seen the last of it. */
+  async function buried(): Promise<void> {
+    for (let quiet = 0, seen = -1; quiet < QUIET_TURNS; quiet += 1) {
+      // Also of sockets that were about to be opened, which nobody could close.
+      if (quiet === QUIET_TURNS - 1) server.dropAll();
+      if (server.moved() !== seen) quiet = 0;
+      seen = server.moved();
+      await new Promise((next) => setImmediate(next));
+    }
+  }
+
   async function invoke(messages: readonly Queued[]): Promise<void> {
+    if ((life as Life | undefined)?.dead) await buried();
     const mine = live();
     let over = false;
     for (const message of messages) {

@@ -286,6 +286,10 @@ export async function hostile(options: HostileOptions) {
     accounts,
     openDoor,
     resolve,
+    /** As the kernel does when a process dies. */
+    dropAll() {
+      for (const { socket } of lines) socket.destroy();
+    },
     /** Changes with everything that happens on a socket. */
     moved: () => moved,
     /** Requests of this life for which nothing will be done before the clock moves. */

@@ -80,7 +80,7 @@ export const WIRES: readonly ((dice: Dice) => Fate)[] = [
     ]),
   () => wire('early hints, then closed', broken, () => [{ send: head(103, []) }, { wait: 10 }, { close: 'fin' }]),
   // RFC 9110, 15.2 would have it ignored; undici takes it for a broken connection, and so nobody knows.
-  () => wire('100 unasked', unanswered, (context) => [{ send: head(100, []) }, ...whole(context, 200)]),
+  () => wire('100 unasked', broken, (context) => [{ send: head(100, []) }, ...whole(context, 200)]),
   () => wire('never an answer', broken, () => [{ silence: true }]),
   () => wire('half a head, then nothing', broken, () => [{ send: 'HTTP/1.1 200 OK\r\nconte' }, { silence: true }]),
   () => wire('a head, then nothing', broken, () => [{ send: text([['Content-Length', '100']]) }, { silence: true }]),
