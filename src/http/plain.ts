@@ -63,13 +63,15 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
         throw revive(verdict.error, verdict.value);
       case 'pause':
         throw revive(verdict.error);
-      case 'resend':
+      case 'resend': {
+        const next = Math.max(verdict.at ?? 0, Number(unknown?.detail?.notBefore ?? 0));
         attempt += 1;
         quickRetries += 1;
         unknown = undefined;
         firstSentAt = undefined;
-        if (verdict.at !== undefined) await until(verdict.at, clock, signal);
+        if (next > clock.now()) await until(next, clock, signal);
         break;
+      }
       case 'unknown':
         unknown = verdict.error;
         break;
