@@ -38,7 +38,8 @@ function verdict(witness: Witness, call: CallPlan, told: Told | undefined): Verd
   const { arrivals } = account;
   const records = recordsOf(witness, id);
   const rows = records.map(({ row }) => row).filter((row) => !/^(reconcile|not prepared)/.test(row));
-  const disturbed = witness.killed.size > 0 && (arrivals.some(({ life }) => witness.killed.has(life)) || lost(witness, call, arrivals.length));
+  const disturbed =
+    witness.killed.size > 0 && (arrivals.some(({ life }) => witness.killed.has(life)) || lost(witness, call, arrivals.length));
   const faults: string[] = [];
   if (told === undefined) faults.push(`stuck: ${witness.stuck ?? 'no word of it'}`);
   if (witness.overtime > OVERTIME_MS) faults.push(`a sending outlived its total by ${witness.overtime} ms`);
