@@ -38,8 +38,8 @@ function verdict(witness: Witness, call: CallPlan, told: Told | undefined): Verd
   const { arrivals } = account;
   const records = recordsOf(witness, id);
   const rows = records.map(({ row }) => row).filter((row) => !/^(reconcile|not prepared)/.test(row));
-  // One that died between START and the sending leaves nothing but the START.
-  const disturbed = arrivals.some(({ life }) => witness.killed.has(life)) || (arrivals.length === 0 && witness.killed.size > 0);
+  const disturbed =
+    witness.killed.size > 0 && (arrivals.some(({ life }) => witness.killed.has(life)) || lost(witness, call, arrivals.length));
   const faults: string[] = [];
   if (told === undefined) faults.push(`stuck: ${witness.stuck ?? 'no word of it'}`);
   if (witness.overtime > OVERTIME_MS) faults.push(`a sending outlived its total by ${witness.overtime} ms`);
@@ -73,6 +73,12 @@ function verdict(witness: Witness, call: CallPlan, told: Told | undefined): Verd
     account,
     records,
   };
+}
+
+/** A worker that died between START and the sending leaves nothing but the START. */
+function lost({ journal }: Witness, { id, safety }: CallPlan, arrived: number): boolean {
+  const starts = journal.filter((entry) => entry.k === 'start' && entry.label.endsWith(` ${id}`)).length;
+  return safety === 'unsafe' ? starts > arrived : arrived === 0;
 }
 
 function compared(owed: ReturnType<typeof due>, told: Told, rows: readonly string[]): string[] {

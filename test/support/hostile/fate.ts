@@ -63,8 +63,6 @@ export type Fate = {
     }
 );
 
-export type HttpFate = Extract<Fate, { at: 'http' }>;
-
 /** Chance of a place: the same for the same names. */
 export type Dice = {
   random(): number;

@@ -46,8 +46,6 @@ export type HostileOptions = {
   moment(call: string, n: number, what: Moment): void;
 };
 
-export type Hostile = Awaited<ReturnType<typeof hostile>>;
-
 /** A socket, and how far its requests have come. */
 type Line = {
   socket: Socket /** The socket itself, or TLS over it. */;
