@@ -142,12 +142,13 @@ function coming({ call, http, secrets, stop }: Options): Coming {
       return {
         patient: true,
         write(chunk) {
-          // undici's own buffer: it is used again.
-          const mine = Buffer.from(chunk);
-          void inner.write(mine);
-          if (secrets.length === 0) give(mine);
-          else work = work.then(() => giveScrubbed(mine, false));
-          return secrets.length === 0 ? undefined : work;
+          void inner.write(chunk);
+          if (secrets.length === 0) {
+            give(chunk);
+            return undefined;
+          }
+          work = work.then(() => giveScrubbed(chunk, false));
+          return work;
         },
         end: () => inner.end(),
       };
