@@ -152,6 +152,7 @@ async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: Atte
     clock: env.clock,
     secrets: call.settings.hidePath ? ANY_PATH : prepared.secrets,
     accepted: call.accepted,
+    telling: call.everyStatus,
   });
 }
 

@@ -31,12 +31,18 @@ export type Trail = {
   readonly secrets: readonly string[];
   /** Statuses that are replies, and followed no further. */
   readonly accepted: ReadonlySet<number>;
+  /** Whether the answer is to say where it came from: whole URLs hold what others need not read, and only a Response has one. */
+  readonly telling: boolean;
 };
 
 type Answered = Extract<WireEvent, { phase: 'answered' }>;
 
 /** The event that the chain which begins with `first`, the answer to `request`, ends in. Takes no longer than `request` had in all. */
-export async function follow(first: Answered, request: WireRequest, { transport, clock, secrets, accepted }: Trail): Promise<WireEvent> {
+export async function follow(
+  first: Answered,
+  request: WireRequest,
+  { transport, clock, secrets, accepted, telling }: Trail,
+): Promise<WireEvent> {
   const began = clock.now() - first.timings.total;
   const visited = new Set([request.origin + request.path]);
   const hops: Hop[] = [];
@@ -69,7 +75,7 @@ export async function follow(first: Answered, request: WireRequest, { transport,
     const all = { hops, timings: { ...next.timings, total: clock.now() - began } };
     if (next.phase !== 'answered') return { ...next, ...all };
     const strange = event.stranger === true || asked.origin !== request.origin;
-    event = { ...next, ...all, url: url.href, ...(strange ? { stranger: true } : {}) };
+    event = { ...next, ...all, ...(telling ? { url: url.href } : {}), ...(strange ? { stranger: true } : {}) };
     if (!isRedirect(event.status) || accepted.has(event.status)) return event;
   }
 }

@@ -243,6 +243,14 @@ describe('an attempt with redirects', () => {
     expect(JSON.stringify(record)).not.toMatch(/hidden/);
   });
 
+  it('keeps no URL of a hop, which may have a signature in its query, where nobody can ask for it', async () => {
+    world.server.script(to('/end?sig=hidden'), {});
+    await follow().get('/');
+    expect(JSON.stringify(told.verdicts)).not.toContain('hidden');
+    world.server.script(to('/end?sig=hidden'), {});
+    expect((await follow().fetch('/')).url).toContain('?sig=hidden');
+  });
+
   it('records why a hop was not followed', async () => {
     world.server.script(to('/a'), to('/a'));
     await failure(follow().get('/'));
