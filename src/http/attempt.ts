@@ -14,9 +14,6 @@ import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
 
-/** Found in every path. */
-const ANY_PATH: readonly string[] = ['/'];
-
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = {
   fresh: boolean;
@@ -150,8 +147,10 @@ async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: Atte
   return follow(event, request, {
     transport: http.transport,
     clock: env.clock,
-    secrets: call.settings.hidePath ? ANY_PATH : prepared.secrets,
+    secrets: prepared.secrets,
+    hidePath: call.settings.hidePath === true,
     accepted: call.accepted,
+    telling: call.everyStatus,
   });
 }
 

@@ -27,16 +27,24 @@ const HARMLESS = new Set([
 export type Trail = {
   readonly transport: Transport;
   readonly clock: Clock;
-  /** Not to be seen in what is recorded of the hops. */
+  /** Not to be seen in what is recorded of the hops, nor to be sent to another origin because the API put them into its `Location`. */
   readonly secrets: readonly string[];
+  /** Nothing is to be seen of paths. */
+  readonly hidePath: boolean;
   /** Statuses that are replies, and followed no further. */
   readonly accepted: ReadonlySet<number>;
+  /** Whether the answer is to say where it came from: whole URLs hold what others need not read, and only a Response has one. */
+  readonly telling: boolean;
 };
 
 type Answered = Extract<WireEvent, { phase: 'answered' }>;
 
 /** The event that the chain which begins with `first`, the answer to `request`, ends in. Takes no longer than `request` had in all. */
-export async function follow(first: Answered, request: WireRequest, { transport, clock, secrets, accepted }: Trail): Promise<WireEvent> {
+export async function follow(
+  first: Answered,
+  request: WireRequest,
+  { transport, clock, secrets, hidePath, accepted, telling }: Trail,
+): Promise<WireEvent> {
   const began = clock.now() - first.timings.total;
   const visited = new Set([request.origin + request.path]);
   const hops: Hop[] = [];
@@ -51,11 +59,13 @@ export async function follow(first: Answered, request: WireRequest, { transport,
           ? 'it leads in a circle'
           : hops.length >= MAX_HOPS
             ? `there are more than ${MAX_HOPS} in a row`
-            : undefined;
+            : to.url.origin !== request.origin && holds(to.url.href, secrets)
+              ? 'it would carry a credential to another origin'
+              : undefined;
     if (stopped !== undefined || 'refused' in to) return { ...event, hops, stopped: stopped ?? '' };
     const { url } = to;
     visited.add(url.origin + pathOf(url));
-    hops.push({ status: event.status, to: shown(url, secrets) });
+    hops.push({ status: event.status, to: shown(url, hidePath || holds(url.pathname, secrets)) });
     const left = request.limits.total - (clock.now() - began);
     asked = {
       ...asked,
@@ -69,7 +79,7 @@ export async function follow(first: Answered, request: WireRequest, { transport,
     const all = { hops, timings: { ...next.timings, total: clock.now() - began } };
     if (next.phase !== 'answered') return { ...next, ...all };
     const strange = event.stranger === true || asked.origin !== request.origin;
-    event = { ...next, ...all, url: url.href, ...(strange ? { stranger: true } : {}) };
+    event = { ...next, ...all, ...(telling ? { url: url.href } : {}), ...(strange ? { stranger: true } : {}) };
     if (!isRedirect(event.status) || accepted.has(event.status)) return event;
   }
 }
@@ -98,11 +108,14 @@ function harmless(headers: Readonly<Record<string, string>>): Record<string, str
   return Object.fromEntries(Object.entries(headers).filter(([name]) => HARMLESS.has(name)));
 }
 
+/** Shorter ones would be found in innocent URLs, as in redact.ts. */
+const holds = (text: string, secrets: readonly string[]): boolean =>
+  secrets.some((secret) => secret.length >= 8 && (text.includes(secret) || text.includes(encodeURIComponent(secret))));
+
 const pathOf = ({ pathname, search }: URL): string => pathname + search;
 
 /** For the record: no query, no secret that was put into the path, and no address, which may be the one that the guard will refuse. */
-function shown({ protocol, hostname, port, pathname }: URL, secrets: readonly string[]): string {
+function shown({ protocol, hostname, port, pathname }: URL, hidden: boolean): string {
   const host = isIP(hostname.replace(/^\[|\]$/g, '')) === 0 ? hostname : '‹address›';
-  const path = secrets.some((secret) => secret !== '' && pathname.includes(secret)) ? '/…' : pathname;
-  return `${protocol}//${host}${port === '' ? '' : `:${port}`}${path}`.slice(0, 300);
+  return `${protocol}//${host}${port === '' ? '' : `:${port}`}${hidden ? '/…' : pathname}`.slice(0, 300);
 }

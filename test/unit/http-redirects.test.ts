@@ -2,7 +2,7 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer, query } from '../../src/http/auth.ts';
 import type { CallError } from '../../src/http/errors.ts';
 import type { BodyOptions, ConnectionOptions } from '../../src/http/options.ts';
 import { target } from '../../src/http/redirects.ts';
@@ -166,6 +166,16 @@ describe('what is sent after a redirect', () => {
     expect(world.server.received).toHaveLength(1);
   });
 
+  it('is nothing at all where the API put the credential into the location', async () => {
+    world.server.script((request) => to(`${other.url}${request.url}`));
+    const made = follow({ auth: query('api_key', secret('crm/token')) });
+    const error = await failure<CallError>(made.get('/list'));
+    expect(world.server.received[0]?.url).toContain(TOKEN);
+    expect(error.message).toMatch(/would carry a credential to another origin/);
+    expect(other.received).toHaveLength(0);
+    expect(JSON.stringify(told.verdicts)).not.toContain(TOKEN);
+  });
+
   it('leaves the secret out where the other origin echoes it', async () => {
     world.server.script(to(`${other.url}/`));
     other.script({ body: JSON.stringify({ heard: TOKEN }) });
@@ -241,6 +251,20 @@ describe('an attempt with redirects', () => {
       { status: 302, to: `http://‹address›:${world.server.port}/end` },
     ]);
     expect(JSON.stringify(record)).not.toMatch(/hidden/);
+  });
+
+  it('keeps no URL of a hop, which may have a signature in its query, where nobody can ask for it', async () => {
+    world.server.script(to('/end?sig=hidden'), {});
+    await follow().get('/');
+    expect(JSON.stringify(told.verdicts)).not.toContain('hidden');
+    world.server.script(to('/end?sig=hidden'), {});
+    expect((await follow().fetch('/')).url).toContain('?sig=hidden');
+  });
+
+  it('records no path of a hop where paths are hidden', async () => {
+    world.server.script(to('/people/123-45-6789'), {});
+    await follow({ hidePath: true }).get('/');
+    expect(told.records[0]?.hops).toEqual([{ status: 302, to: `http://‹address›:${world.server.port}/…` }]);
   });
 
   it('records why a hop was not followed', async () => {
