@@ -45,7 +45,10 @@ export const WAYS: Readonly<Record<string, (sent: { credential: string; inside: 
   }),
   'a form': ({ credential, inside, control }) => ({ headers: text, body: new URLSearchParams({ control, credential, inside }).toString() }),
   // At a cap of so many bytes, `CUT`, which stands within the letters and digits.
-  'a body that is cut': ({ inside, control }) => ({ headers: text, body: `${control.padEnd(CUT - 18)}${inside.slice(-26)}` }),
+  'a body that is cut': ({ inside, control }) => ({
+    headers: text,
+    body: `${control.padEnd(CUT - 18)}${inside.replace(/^(?:Bearer |ada:)/, '')}`,
+  }),
   gzip: (sent) => ({ headers: { 'content-encoding': 'gzip' }, body: gzipSync(JSON.stringify({ sent })) }),
   bytes: ({ inside, credential }) => ({
     headers: { 'content-type': 'image/png' },
