@@ -1,5 +1,6 @@
 /** A run's journal as the API shows it: a stable form of its own, whatever the engine's encoding becomes. */
 import type { Entry } from '../engine/journal.ts';
+import { redactError, redactJson } from '../engine/redaction.ts';
 import type { JournalItem } from './schemas.ts';
 import { excerpt, time } from './views.ts';
 
@@ -31,7 +32,7 @@ export function entryView(entry: Entry, seq: number): JournalItem {
       type: 'end',
       at: time(entry.at),
       status: entry.status,
-      ...('error' in outcome ? { error: outcome.error } : excerpt(outcome.value)),
+      ...('error' in outcome ? { error: redactError(outcome.error) } : excerpt(outcome.value)),
     };
   }
   if (entry.k === 'cancel' || entry.k === 'redrive') {
@@ -54,8 +55,8 @@ export function entryView(entry: Entry, seq: number): JournalItem {
     ...(entry.k === 'retry'
       ? { next: time(entry.next), issuedAt: time(entry.issuedAt), attempt: entry.attempt, throttles: entry.throttles }
       : {}),
-    ...('error' in entry && entry.error ? { error: entry.error } : {}),
+    ...('error' in entry && entry.error ? { error: redactError(entry.error) } : {}),
     ...('value' in entry && entry.value ? excerpt(entry.value) : {}),
-    attempts: entry.attempts ?? [],
+    attempts: redactJson(entry.attempts ?? []) as unknown[],
   };
 }
