@@ -24,7 +24,7 @@ import { runId } from '../../src/engine/start.ts';
 import { log } from '../../src/engine/verbs.ts';
 import { createWorker, type Received } from '../../src/engine/worker.ts';
 import { registry, workflow } from '../../src/engine/workflow.ts';
-import { type Auth, basic, bearer, header } from '../../src/http/auth.ts';
+import { type Auth, basic, bearer, header, query } from '../../src/http/auth.ts';
 import { connection } from '../../src/http/connection.ts';
 import { httpRuntime, usePlainRuntime } from '../../src/http/runtime.ts';
 import { secret } from '../../src/http/secrets.ts';
@@ -57,7 +57,9 @@ const saved = { ...process.env };
 
 function authOf(i: number): Auth {
   const name = secret(`planted/${i}`);
-  return [bearer(name), header('X-Api-Key', name), basic('ada', name)][Math.floor(i / WAY_NAMES.length) % 3] as Auth;
+  return [bearer(name), header('X-Api-Key', name), basic('ada', name), query('api_key', name)][
+    Math.floor(i / WAY_NAMES.length) % 4
+  ] as Auth;
 }
 
 /** Shows all it gets to the log, to the result, or in an error: none of it may hold what was planted. */
@@ -277,12 +279,7 @@ async function answered(path: string): Promise<string> {
     newKey: () => entropy.id(),
     tokenHashes: [hashOf(TOKEN)],
     tokens: memoryTokenStore(),
-    credentials: {
-      ...memoryCredentialStore(),
-      seal: async () => {
-        throw new Error('nobody puts one');
-      },
-    },
+    credentials: { ...memoryCredentialStore(), seal: async () => 'none is stored' },
   });
   const result = await api(proxyEvent({ method: 'GET', path, headers: { Authorization: `Bearer ${TOKEN}` } }));
   expect(result.statusCode, `${path}: ${result.body}`).toBe(200);
@@ -320,7 +317,11 @@ describe('after runs over APIs that show what they were sent', () => {
 
   test('the runs have ended, and every API was called with its secret', () => {
     expect([...runs.values()].map(({ status }) => status).filter((status) => status !== 'succeeded' && status !== 'failed')).toEqual([]);
-    const all = server.received.map(({ headers }) => `${headers.authorization ?? ''} ${headers['x-api-key'] ?? ''}`).join('\n');
+    const all = server.received
+      .map(({ headers, url }) =>
+        [headers.authorization, headers['x-api-key'], new URL(url, server.url).searchParams.get('api_key')].join(' '),
+      )
+      .join('\n');
     const decoded = [...all.matchAll(/Basic (\S+)/g)].map(([, encoded = '']) => Buffer.from(encoded, 'base64').toString()).join('\n');
     expect(SECRETS.filter(({ value }) => !all.includes(value) && !decoded.includes(value))).toEqual([]);
   });

@@ -19,8 +19,9 @@ export function plant(entropy: Entropy): Planted {
 }
 
 /** What was received as credential; of basic auth also what is in it. */
-function sentBy({ headers }: Received): { credential: string; inside: string } {
-  const credential = String(headers['x-api-key'] ?? headers.authorization ?? '');
+function sentBy({ headers, url }: Received): { credential: string; inside: string } {
+  const asked = new URL(url, 'http://api.example').searchParams.get('api_key');
+  const credential = String(headers['x-api-key'] ?? headers.authorization ?? asked ?? '');
   const inside = credential.startsWith('Basic ') ? Buffer.from(credential.slice(6), 'base64').toString() : credential;
   return { credential, inside };
 }
