@@ -2,7 +2,8 @@
  * Seals what `encrypt` names of a reply before anything keeps it, and gives it back to user code as it came. Text in, text out:
  * numbers, order and spelling of the rest are not touched. Loaded by the first call that encrypts.
  */
-import { findRanges, type JsonPath } from './json-paths.ts';
+import type { JsonPath } from './json-paths.ts';
+import { findRanges } from './json-ranges.ts';
 import type { StoredReply } from './reply.ts';
 import { SEALED_MARK } from './vault.ts';
 

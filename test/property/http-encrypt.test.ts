@@ -3,7 +3,7 @@ import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { sealReply } from '../../src/http/encrypt.ts';
-import { findRanges } from '../../src/http/json-paths.ts';
+import { findRanges } from '../../src/http/json-ranges.ts';
 import type { StoredReply } from '../../src/http/reply.ts';
 import type { HttpRuntime } from '../../src/http/runtime.ts';
 import { seal, unseal } from '../../src/http/seal.ts';

@@ -3,6 +3,7 @@ import { pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/engine/errors.ts';
+import { unpack } from '../../src/engine/journal.ts';
 import { resumeRun } from '../../src/engine/operate.ts';
 import type { Clock, RunRecord } from '../../src/engine/ports.ts';
 import { readJournal } from '../../src/engine/read-journal.ts';
@@ -81,10 +82,19 @@ function durable(definition: Workflow, maxDeliveries: number | undefined = 1) {
     /** Everything that is kept of it, in clear where it is only compressed. */
     async kept(): Promise<string> {
       const run = await record();
-      const stored = await Promise.all(payloads.keys().map(async (ref) => Buffer.from(await payloads.get(ref)).toString('latin1')));
+      const stored = await Promise.all(payloads.keys().map(async (ref) => readable(await payloads.get(ref))));
       return JSON.stringify([run, await readJournal(run, store), stored]);
     },
   };
+}
+
+function readable(bytes: Uint8Array): string {
+  const raw = Buffer.from(bytes).toString('latin1');
+  try {
+    return `${raw} ${unpack(bytes)}`;
+  } catch {
+    return raw;
+  }
 }
 
 const flow = (run: () => Promise<unknown>) => workflow({ name: 'w', run });
