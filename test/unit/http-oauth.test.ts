@@ -198,6 +198,21 @@ describe('a token endpoint that answers badly', () => {
     expect(server.calls).toEqual([]);
   });
 
+  it('and too late for the call lets nothing be sent any more, and serves the next one', async () => {
+    const one = world.start({ ...credentials(), timeout: '200ms' });
+    let answer: (() => void) | undefined;
+    const answered = new Promise<undefined>((now) => {
+      answer = () => now(undefined);
+    });
+    server.answer = () => answered;
+    expect(await failure(one.get())).toMatchObject({ code: 'E_CALL_FAILED' });
+    answer?.();
+    while ((await store.get({ connection: 'crm' })) === undefined) await new Promise(setImmediate);
+    expect(server.calls).toEqual([]);
+    expect(await one.get()).toBe(200);
+    expect(server.mints).toHaveLength(1);
+  });
+
   it('and texts of digits for numbers is understood', async () => {
     server.answer = () => ({ body: { access_token: 'fine-token', expires_in: '3600' } });
     server.good.add('fine-token');
