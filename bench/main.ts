@@ -7,13 +7,16 @@ import { type Line, table } from './support/report.ts';
 import { runApart } from './support/runner.ts';
 
 const TARGETS: ReadonlyMap<number, string> = new Map([
+  [1, 'target-01-cpu-per-call.ts'],
   [2, 'target-02-throughput.ts'],
   [3, 'target-03-steps.ts'],
   [4, 'target-04-replay.ts'],
   [5, 'target-05-writes-per-run.ts'],
   [6, 'target-06-writes-per-wave.ts'],
+  [10, 'target-10-hints.ts'],
   [11, 'target-11-memory.ts'],
   [12, 'target-12-total.ts'],
+  [13, 'target-13-guard.ts'],
   [14, 'target-14-bundle.ts'],
   [15, 'target-15-first-call.ts'],
   [17, 'target-17-clean-clone.ts'],

@@ -29,12 +29,18 @@ export type AttemptView = {
   outcome?: string;
   status?: number;
   why?: string;
-  ms?: number | { total: number };
+  ms?: number | { total: number; dns?: number; connect?: number; tls?: number; firstByte?: number };
+  hops?: Array<{ status: number; to: string }>;
   hint?: { source: string; delay: number };
   ignored?: string[];
   resent?: boolean;
   next?: number;
   over?: string;
+  /** So many attempts, counted and not told; `rows` says what came of them, `from` and `to` when (ms since the epoch). */
+  rolledUp?: number;
+  rows?: Record<string, number>;
+  from?: number;
+  to?: number;
 };
 
 export type JournalItem = {
@@ -57,6 +63,8 @@ export type JournalItem = {
   /** Of a `cancel`: what was cancelled. Of a `redrive`: what had failed, and is made again. */
   calls?: string[];
   from?: number;
+  /** Of a redrive: the calls with another idempotency key. */
+  asNew?: string[];
   by?: string;
   why?: string;
 };

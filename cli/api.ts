@@ -3,10 +3,13 @@ import { CliError, EXIT } from './errors.ts';
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
+type SendOptions = { headers?: Record<string, string | undefined>; timeoutMs?: number };
+
 export type Api = {
   readonly url: string;
   get<T>(path: string, query?: Query, options?: { timeoutMs?: number }): Promise<T>;
-  post<T>(path: string, body?: unknown, options?: { headers?: Record<string, string | undefined>; timeoutMs?: number }): Promise<T>;
+  post<T>(path: string, body?: unknown, options?: SendOptions): Promise<T>;
+  put<T>(path: string, body: unknown): Promise<T>;
   delete(path: string): Promise<void>;
 };
 
@@ -22,6 +25,7 @@ const TIMEOUT_MS = 30_000;
 /** What an error of the API means to whoever asked. */
 const REMEDIES: Readonly<Record<string, string>> = {
   E_UNKNOWN_WORKFLOW: 'List it in workflows/index.ts and deploy, or correct its name',
+  E_UNKNOWN_CREDENTIAL: 'See what there is: npx holdfast credential list <connection>',
   E_UNKNOWN_RUN: 'See what there is: npx holdfast runs',
   E_KEY_CONFLICT: 'Use another --key, or send the same input',
 };
@@ -58,21 +62,21 @@ export function apiClient({ url, token, stage }: ApiOptions): Api {
     }
   }
 
+  function send(method: 'POST' | 'PUT', path: string, body: unknown, { headers: given = {}, timeoutMs }: SendOptions = {}) {
+    const headers = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Record<string, string>;
+    return request(method, path, {
+      timeoutMs,
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
   return {
     url,
     get: async <T>(path: string, query?: Query, options: { timeoutMs?: number } = {}) =>
       (await request('GET', path, { ...(query === undefined ? {} : { query }), ...options })) as T,
-    post: async <T>(path: string, body?: unknown, options: { headers?: Record<string, string | undefined>; timeoutMs?: number } = {}) => {
-      const headers = Object.fromEntries(Object.entries(options.headers ?? {}).filter(([, value]) => value !== undefined)) as Record<
-        string,
-        string
-      >;
-      return (await request('POST', path, {
-        timeoutMs: options.timeoutMs,
-        headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })) as T;
-    },
+    post: async <T>(path: string, body?: unknown, options: SendOptions = {}) => (await send('POST', path, body, options)) as T,
+    put: async <T>(path: string, body: unknown) => (await send('PUT', path, body)) as T,
     delete: async (path) => void (await request('DELETE', path)),
   };
 }

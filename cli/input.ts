@@ -24,7 +24,7 @@ async function readText(option: string, file: string): Promise<string> {
   }
 }
 
-async function readAll(stdin: Outside['stdin']): Promise<string> {
+export async function readAll(stdin: Outside['stdin']): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addCancel } from './commands/cancel.ts';
+import { addCredential } from './commands/credential.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDev } from './commands/dev.ts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly AddCommand[] = [
   addRedrive,
   addDelete,
   addDeadLetters,
+  addCredential,
   addToken,
   addDoctor,
 ];

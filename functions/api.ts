@@ -1,4 +1,5 @@
 /** The HTTP API's Lambda: wiring only. */
+import { createSecretKey } from 'node:crypto';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
@@ -8,6 +9,7 @@ import * as z from 'zod/mini';
 import en from 'zod/v4/locales/en.js';
 import { type ApiEvent, createApi } from '../src/api/app.ts';
 import { systemClock } from '../src/aws/clock.ts';
+import { dynamoCredentialStore } from '../src/aws/credential-store.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
 import { s3PayloadRemoval } from '../src/aws/payload-store.ts';
 import { dynamoRunStore } from '../src/aws/run-store.ts';
@@ -15,12 +17,16 @@ import { dynamoTokenStore } from '../src/aws/token-store.ts';
 import { s3Uploads } from '../src/aws/uploads.ts';
 import { registryWith } from '../src/batch/built-in.ts';
 import { batchWorkflow } from '../src/batch/workflow.ts';
+import { credentialPurpose } from '../src/engine/credential-ports.ts';
+import { deploymentKey } from '../src/http/deployment-key.ts';
+import { seal } from '../src/http/seal.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: "Invalid input" would not tell a caller what the input must be.
 z.config(en());
 
-const { clients, runTable, payloads, wakes, starts, clock, entropy, settings } = awsEnvironment(process.env);
+const { clients, runTable, payloads, wakes, starts, clock, entropy, secrets, settings } = awsEnvironment(process.env);
+const isDeveloper = settings.secrets.kind === 'env-file';
 const uploads = s3Uploads(clients.s3, settings.payloadsBucket, { clock, entropy });
 const version = process.env.HOLDFAST_VERSION;
 const logger = new Logger({ serviceName: 'holdfast-api', persistentLogAttributes: { stage: settings.stage } });
@@ -47,6 +53,14 @@ export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
       entropy,
       newKey: () => v7(),
       tokenHashes: settings.apiTokenHashes,
+      credentials: {
+        ...dynamoCredentialStore(clients.dynamodb, settings.connectionsTable),
+        async seal(key, grant) {
+          const secret = createSecretKey(await deploymentKey(secrets, { isDeveloper }), 'utf8');
+          return seal(secret, credentialPurpose(key), JSON.stringify(grant));
+        },
+      },
+      onWakeFailed: (run, error) => logger.error('a wake could not be sent', { run, error: error as Error }),
       tokens: dynamoTokenStore(clients.dynamodb, settings.connectionsTable),
       ...(version ? { version } : {}),
       observe: log,

@@ -13,7 +13,8 @@ import { batchWorkflow } from '../src/batch/workflow.ts';
 import { declareWorker } from '../src/engine/context.ts';
 import { watchStrays } from '../src/engine/strays.ts';
 import { createWorker, type Received } from '../src/engine/worker.ts';
-import { DEPLOYMENT_KEY, httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
+import { deploymentKey } from '../src/http/deployment-key.ts';
+import { httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: a dead letter's reason must say what the input must be.
@@ -27,7 +28,16 @@ const clock = systemClock({ keepAlive: true });
 
 const { observe, tracer, middleware } = await telemetry({ stage: settings.stage, logger, clock });
 
-const http = httpRuntime({ clock, entropy, secrets: environment.secrets, allow: settings.allow, deploymentKey, tracer });
+const isDeveloper = settings.secrets.kind === 'env-file';
+const http = httpRuntime({
+  clock,
+  entropy,
+  secrets: environment.secrets,
+  allow: settings.allow,
+  deploymentKey: () => deploymentKey(environment.secrets, { isDeveloper }),
+  credentials,
+  tracer,
+});
 // What steps call is not journaled, and goes the same way.
 usePlainRuntime(http);
 declareWorker();
@@ -67,15 +77,9 @@ async function uploads() {
   return s3Uploads(environment.clients.s3, settings.payloadsBucket, { clock, entropy });
 }
 
-/** What idempotency keys are derived with: generated once per stage, and kept over deployments. */
-async function deploymentKey(): Promise<string> {
-  try {
-    return await environment.secrets.get(DEPLOYMENT_KEY);
-  } catch (error) {
-    // On a developer's machine a file without it will do: its keys need to be stable, not secret.
-    if (settings.secrets.kind === 'env-file') return 'a developer has no deployment key';
-    throw error;
-  }
+async function credentials() {
+  const { dynamoCredentialStore } = await import('../src/aws/credential-store.ts');
+  return dynamoCredentialStore(environment.clients.dynamodb, settings.connectionsTable);
 }
 
 function received(record: SQSRecord): Received {

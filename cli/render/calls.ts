@@ -14,7 +14,7 @@ export type CallEvent =
   | { type: 'redriven'; at: string };
 
 /** What people did to the run as a whole. */
-export type MarkView = { seq: number; type: 'cancel' | 'redrive'; at: string; from?: number; by?: string; why?: string };
+export type MarkView = { seq: number; type: 'cancel' | 'redrive'; at: string; from?: number; asNew?: string[]; by?: string; why?: string };
 
 export type CallView = {
   /** Of its first journal entry, and of its last. */
@@ -67,13 +67,14 @@ export function callsOf(items: readonly JournalItem[]): CallView[] {
 }
 
 export const marksOf = (items: readonly JournalItem[]): MarkView[] =>
-  items.flatMap(({ seq, type, at, from, by, why }) =>
+  items.flatMap(({ seq, type, at, from, asNew, by, why }) =>
     type === 'cancel' || type === 'redrive'
       ? {
           seq,
           type,
           at,
           ...(from === undefined ? {} : { from }),
+          ...(asNew === undefined ? {} : { asNew }),
           ...(by === undefined ? {} : { by }),
           ...(why === undefined ? {} : { why }),
         }
@@ -98,7 +99,7 @@ function add(call: CallView, item: JournalItem): void {
   call.ended = item.at;
   call.state = STATES[item.type] ?? call.state;
   if (item.effect !== undefined) call.effect = item.effect;
-  for (const attempt of item.attempts ?? []) call.events.push({ type: 'attempt', attempt, at: item.at });
+  for (const attempt of item.attempts ?? []) addAttempt(call, attempt, item.at);
   if (item.type === 'retry' && item.next !== undefined) call.events.push({ type: 'wait', at: item.at, until: item.next });
   if (item.type === 'unknown')
     call.events.push({ type: 'unknown', at: item.at, ...(item.error === undefined ? {} : { error: item.error }) });
@@ -108,6 +109,23 @@ function add(call: CallView, item: JournalItem): void {
   if ('value' in item) call.value = item.value;
   if (item.bytes !== undefined) call.bytes = item.bytes;
 }
+
+/** What was rolled up entry by entry is one line, with the waits between. */
+function addAttempt(call: CallView, attempt: AttemptView, at: string): void {
+  const before = call.events.findLast(({ type }) => type !== 'wait');
+  if (attempt.rolledUp === undefined || before?.type !== 'attempt' || before.attempt.rolledUp === undefined) {
+    call.events.push({ type: 'attempt', attempt, at });
+    return;
+  }
+  const rows = { ...before.attempt.rows };
+  for (const [row, times] of Object.entries(attempt.rows ?? {})) rows[row] = (rows[row] ?? 0) + times;
+  before.attempt = { ...before.attempt, rolledUp: before.attempt.rolledUp + attempt.rolledUp, rows };
+  if (attempt.to !== undefined) before.attempt.to = attempt.to;
+  call.events.length = call.events.indexOf(before) + 1;
+}
+
+/** How many attempts these records speak of. */
+export const countOf = (attempts: readonly AttemptView[]): number => attempts.reduce((sum, { rolledUp = 1 }) => sum + rolledUp, 0);
 
 export const attemptsOf = (call: CallView): AttemptView[] =>
   call.events.flatMap((event) => (event.type === 'attempt' ? event.attempt : []));

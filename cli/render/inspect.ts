@@ -1,12 +1,12 @@
 /** One run as a tree: who it is, each call with its attempts and waits, how it stands, and what can be done next. Pure. */
 import type { ErrorView, JournalItem, Run } from '../api-types.ts';
 import type { Paint } from '../tools.ts';
-import { attemptsOf, type CallEvent, type CallState, type CallView, callsOf, isSleep, type MarkView, marksOf } from './calls.ts';
+import { attemptsOf, type CallEvent, type CallState, type CallView, callsOf, countOf, isSleep, type MarkView, marksOf } from './calls.ts';
 import { nextSteps } from './next-steps.ts';
 import { statusStyle } from './status.ts';
 import { cut } from './table.ts';
 import { between, clock, duration } from './time.ts';
-import { attemptText, decisionText, valueText } from './words.ts';
+import { attemptText, decisionText, rolledUpText, valueText } from './words.ts';
 
 export type InspectOptions = { now: number; width: number; paint: Paint; stage: string };
 
@@ -59,7 +59,7 @@ function callLines(call: CallView, digits: number, options: InspectOptions): str
   const only = call.events.length === 1 && attempts.length === 1 && call.state === 'done';
   const waited =
     isSleep(call) && call.state === 'done' && call.events.length > 0 ? `slept ${duration(between(call.began, call.ended))}` : '';
-  const aside = only ? attemptText(attempts[0] ?? {}) : waited || (attempts.length > 1 ? `${attempts.length} attempts` : '');
+  const aside = only ? attemptText(attempts[0] ?? {}) : waited || (attempts.length > 1 ? `${countOf(attempts)} attempts` : '');
   const effect = call.effect === 'unsafe' || call.effect === 'keyed' ? paint('dim', ` [${call.effect}]`) : '';
   const lines = [
     `  ${String(call.seq).padStart(digits)} ${paint(style, mark)} ${call.label}${effect}${aside === '' ? '' : paint('dim', `  ${aside}`)}`,
@@ -67,7 +67,7 @@ function callLines(call: CallView, digits: number, options: InspectOptions): str
   if (!only) {
     let n = 0;
     for (const event of call.events) {
-      if (event.type === 'attempt') n += 1;
+      if (event.type === 'attempt') n += countOf([event.attempt]);
       if (waited === '' || event.type !== 'wait') lines.push(`${indent}${eventText(event, n, call, options)}`);
     }
   }
@@ -78,14 +78,15 @@ function callLines(call: CallView, digits: number, options: InspectOptions): str
   return lines;
 }
 
-function markLine({ seq, type, at, from, by, why }: MarkView, digits: number, { paint }: InspectOptions): string {
-  const what = type === 'cancel' ? 'cancelled' : `redriven from entry ${from}`;
+function markLine({ seq, type, at, from, asNew, by, why }: MarkView, digits: number, { paint }: InspectOptions): string {
+  const what = type === 'cancel' ? 'cancelled' : `redriven from entry ${from}${asNew === undefined ? '' : ' as new'}`;
   return `  ${String(seq).padStart(digits)} ${paint('yellow', `${what} at ${clock(at)} UTC${by === undefined ? '' : ` by ${by}`}${why === undefined ? '' : `: ${why}`}`)}`;
 }
 
 function eventText(event: CallEvent, n: number, call: CallView, { paint }: InspectOptions): string {
   switch (event.type) {
     case 'attempt': {
+      if (event.attempt.rolledUp !== undefined) return paint('dim', `… ${rolledUpText(event.attempt, call.began)}`);
       const decision = decisionText(event.attempt, call.began);
       return `${n}. ${attemptText(event.attempt)}${decision === '' ? '' : ` → ${decision}`}`;
     }

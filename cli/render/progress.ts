@@ -1,6 +1,7 @@
 /** A journal entry as one line of progress. Pure. */
 import type { JournalItem } from '../api-types.ts';
 import type { Paint } from '../tools.ts';
+import { countOf } from './calls.ts';
 import { cut } from './table.ts';
 import { between, duration } from './time.ts';
 import { attemptText } from './words.ts';
@@ -11,7 +12,7 @@ export function progressLine(item: JournalItem, paint: Paint): string | undefine
   const attempts = item.attempts ?? [];
   const last = attempts.at(-1);
   const told = last === undefined ? '' : `  ${attemptText(last)}`;
-  const again = attempts.length > 1 ? ` (${attempts.length} attempts)` : '';
+  const again = attempts.length > 1 ? ` (${countOf(attempts)} attempts)` : '';
   switch (item.type) {
     case 'settled':
     case 'done':
@@ -29,7 +30,7 @@ export function progressLine(item: JournalItem, paint: Paint): string | undefine
     case 'cancel':
       return `  ${paint('yellow', 'cancelled')}${item.why === undefined ? '' : `: ${item.why}`}`;
     case 'redrive':
-      return `  ${paint('yellow', `redriven from entry ${item.from}`)}${item.why === undefined ? '' : `: ${item.why}`}`;
+      return `  ${paint('yellow', `redriven from entry ${item.from}${item.asNew === undefined ? '' : ' as new'}`)}${item.why === undefined ? '' : `: ${item.why}`}`;
     default:
       return undefined;
   }

@@ -10,13 +10,33 @@ const OVER: Readonly<Record<string, string>> = {
 };
 
 /** `429 in 17 ms, throttle`, `the connection broke (ECONNRESET) after 10 ms`. */
-export function attemptText({ status, why, ms, row, outcome, resent, class: kind }: AttemptView): string {
+export function attemptText(attempt: AttemptView): string {
+  if (attempt.rolledUp !== undefined) return rolledUpText(attempt);
+  const { status, why, ms, row, outcome, resent, hops = [], class: kind } = attempt;
   const took = typeof ms === 'number' ? ms : ms?.total;
   const what = status !== undefined ? String(status) : (why ?? outcome ?? row ?? 'attempted');
   const time =
     took === undefined ? '' : status !== undefined || outcome !== undefined ? ` in ${duration(took)}` : ` after ${duration(took)}`;
   const plain = row === undefined || row === what || kind === 'success';
-  return `${what}${time}${plain ? '' : `, ${row}`}${resent ? ', sent again on a new socket' : ''}`;
+  return `${what}${time}${openingText(ms)}${hops.length === 0 ? '' : `, redirected to ${hops.map(({ to }) => to).join(', ')}`}${plain ? '' : `, ${row}`}${resent ? ', sent again on a new socket' : ''}`;
+}
+
+/** `37 more: 30 throttle, 7 500`, with the time they took. */
+export function rolledUpText({ rolledUp = 0, rows = {}, from, to }: AttemptView, since?: string): string {
+  const what = Object.entries(rows)
+    .sort(([, a], [, b]) => b - a)
+    .map(([row, times]) => `${times} × ${row}`);
+  const time =
+    from === undefined || to === undefined ? '' : `, ${[from, to].map((at) => clock(new Date(at).toISOString(), since)).join(' to ')}`;
+  return `${rolledUp} more: ${what.join(', ')}${time}`;
+}
+
+/** Opening a socket is worth a word where it took most of the time. */
+function openingText(ms: AttemptView['ms']): string {
+  if (typeof ms !== 'object') return '';
+  const { dns = 0, connect = 0, tls = 0, total } = ms;
+  if (dns + connect + tls < 100 || dns + connect + tls < total / 2) return '';
+  return ` (${[['dns', dns] as const, ['connect', connect] as const, ['tls', tls] as const].flatMap(([name, took]) => (took > 0 ? `${name} ${duration(took)}` : [])).join(', ')})`;
 }
 
 /** What followed from it; empty where it speaks for itself. */

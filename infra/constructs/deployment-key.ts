@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import { type Stage, secretsPrefix } from '../config.ts';
 
 /** As src/http asks for it. */
-const DEPLOYMENT_KEY = 'holdfast/deployment-key';
+export const DEPLOYMENT_KEY = 'holdfast/deployment-key';
 
 export class DeploymentKey extends Construct {
   constructor(scope: Construct, id: string, stage: Stage) {

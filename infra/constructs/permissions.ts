@@ -3,15 +3,17 @@ import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { ArnFormat, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
-import { DUE_INDEX, RECENT_INDEX } from '../../src/aws/table-schema.ts';
+import { CREDENTIAL_PREFIX, DUE_INDEX, RECENT_INDEX } from '../../src/aws/table-schema.ts';
 import { type Stage, secretsPrefix } from '../config.ts';
 import type { FunctionName } from '../settings.ts';
+import { DEPLOYMENT_KEY } from './deployment-key.ts';
 import type { Payloads } from './payloads.ts';
 import type { Queues } from './queues.ts';
 import type { Tables } from './tables.ts';
 
 type Resources = { queues: Queues; tables: Tables; payloads: Payloads; stage: Stage; logGroup: LogGroup };
-type Grant = { actions: readonly string[]; resource: string };
+/** `partitions`: of the table, those whose keys begin so; without it, all. */
+type Grant = { actions: readonly string[]; resource: string; partitions?: string };
 
 /** What Lambda's poller does in the function's name; the worker deletes by itself as well, as its runs end. */
 const CONSUME = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
@@ -22,11 +24,16 @@ const WRITE_RUNS = ['dynamodb:PutItem', 'dynamodb:UpdateItem'];
 const REMOVE_RUNS = ['dynamodb:DeleteItem', 'dynamodb:BatchWriteItem'];
 /** They are made and revoked by people, with credentials of their own. */
 const TOKENS = ['dynamodb:GetItem'];
+/** A token is renewed under a lease, and a run is noted that waits for one. */
+const USE_CREDENTIALS = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'];
+const MANAGE_CREDENTIALS = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'];
 
 export function functionRole(scope: Construct, name: FunctionName, resources: Resources): Role {
   const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
-  for (const { actions, resource } of grants(scope, resources)[name]) {
-    role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [resource] }));
+  for (const { actions, resource, partitions } of grants(scope, resources)[name]) {
+    const conditions =
+      partitions === undefined ? {} : { conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${partitions}*`] } } };
+    role.addToPolicy(new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [resource], ...conditions }));
   }
   return role;
 }
@@ -51,7 +58,8 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
       { actions: [...READ_RUNS, ...WRITE_RUNS], resource: runs },
       ...readPayloads,
       writePayloads,
-      ...secrets(scope, stage),
+      { actions: USE_CREDENTIALS, resource: tables.connections.tableArn, partitions: CREDENTIAL_PREFIX },
+      ...secrets(scope, stage, '*'),
     ],
     api: [
       log,
@@ -59,6 +67,9 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
       { actions: SEND, resource: queues.wake.queueArn },
       { actions: [...READ_RUNS, ...WRITE_RUNS, ...REMOVE_RUNS], resource: runs },
       { actions: TOKENS, resource: tables.connections.tableArn },
+      { actions: MANAGE_CREDENTIALS, resource: tables.connections.tableArn, partitions: CREDENTIAL_PREFIX },
+      // What it stores it encrypts first.
+      ...secrets(scope, stage, `${DEPLOYMENT_KEY}-*`),
       { actions: ['dynamodb:Query'], resource: `${runs}/index/${RECENT_INDEX}` },
       ...readPayloads,
       writePayloads,
@@ -79,14 +90,14 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
   };
 }
 
-/** Secrets Manager adds a suffix of its own to every name, and names are the user's: so the prefix is as narrow as it gets. */
-function secrets(scope: Construct, stage: Stage): Grant[] {
+/** Secrets Manager adds a suffix of its own to every name, and names are the user's: of those, the prefix is as narrow as it gets. */
+function secrets(scope: Construct, stage: Stage, which: string): Grant[] {
   const prefix = secretsPrefix(stage);
   if (prefix === undefined) return [];
   const resource = Stack.of(scope).formatArn({
     service: 'secretsmanager',
     resource: 'secret',
-    resourceName: `${prefix}*`,
+    resourceName: `${prefix}${which}`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
   return [{ actions: ['secretsmanager:GetSecretValue'], resource }];

@@ -1,5 +1,6 @@
 /** What the API stands on. */
 import type { StartQueue, Uploads } from '../batch/ports.ts';
+import type { CredentialKey, CredentialStore, Grant } from '../engine/credential-ports.ts';
 import type { Clock, Entropy, PayloadRemoval, PayloadStore, RunStore, TokenStore, WakeQueue } from '../engine/ports.ts';
 import type { Registry } from '../engine/workflow.ts';
 
@@ -20,6 +21,10 @@ export type ApiDeps = {
   readonly tokenHashes: readonly string[];
   /** All other tokens. */
   readonly tokens: Pick<TokenStore, 'find'>;
+  /** Of accounts. What is stored is sealed first. */
+  readonly credentials: CredentialStore & { seal(key: CredentialKey, grant: Grant): Promise<string> };
+  /** A wake that could not be sent: it comes late, by the sweeper. Must not throw. */
+  readonly onWakeFailed?: (run: string, error: unknown) => void;
   /** What is deployed. */
   readonly version?: string;
   /** For logs and metrics. Must not throw. */

@@ -1,5 +1,6 @@
 /** A run's journal as the API shows it: a stable form of its own, whatever the engine's encoding becomes. */
 import type { Entry } from '../engine/journal.ts';
+import { redactError, redactJson } from '../engine/redaction.ts';
 import type { JournalItem } from './schemas.ts';
 import { excerpt, time } from './views.ts';
 
@@ -31,7 +32,7 @@ export function entryView(entry: Entry, seq: number): JournalItem {
       type: 'end',
       at: time(entry.at),
       status: entry.status,
-      ...('error' in outcome ? { error: outcome.error } : excerpt(outcome.value)),
+      ...('error' in outcome ? { error: redactError(outcome.error) } : excerpt(outcome.value)),
     };
   }
   if (entry.k === 'cancel' || entry.k === 'redrive') {
@@ -40,20 +41,22 @@ export function entryView(entry: Entry, seq: number): JournalItem {
       type: entry.k,
       at: time(entry.at),
       calls: entry.k === 'cancel' ? entry.ops : entry.again,
-      ...(entry.k === 'redrive' ? { from: entry.cut } : {}),
+      ...(entry.k === 'redrive' ? { from: entry.cut, ...(entry.asNew === undefined ? {} : { asNew: entry.asNew }) } : {}),
       ...(entry.by === undefined ? {} : { by: entry.by }),
       ...(entry.why === undefined ? {} : { why: entry.why }),
     };
   }
   const common = { seq, type: entry.k, at: time(entry.at), call: entry.op, label: entry.label };
-  if (entry.k === 'start') return { ...common, effect: entry.effect, sending: entry.n };
+  if (entry.k === 'start') {
+    return { ...common, effect: entry.effect, sending: entry.n, ...(entry.epoch === undefined ? {} : { epoch: entry.epoch }) };
+  }
   return {
     ...common,
     ...(entry.k === 'retry'
       ? { next: time(entry.next), issuedAt: time(entry.issuedAt), attempt: entry.attempt, throttles: entry.throttles }
       : {}),
-    ...('error' in entry && entry.error ? { error: entry.error } : {}),
+    ...('error' in entry && entry.error ? { error: redactError(entry.error) } : {}),
     ...('value' in entry && entry.value ? excerpt(entry.value) : {}),
-    attempts: entry.attempts ?? [],
+    attempts: redactJson(entry.attempts ?? []) as unknown[],
   };
 }

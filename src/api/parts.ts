@@ -36,6 +36,24 @@ export const cursor = told(
   'The `next` of an earlier answer; leave it out to begin at the newest.',
   text(/^[A-Za-z0-9_=-]{1,1024}$/, 'must be the "next" of an earlier answer; leave it out to begin at the newest'),
 );
+export const connectionName = told(
+  'The name of a connection, as code declares it. Nothing here knows which there are.',
+  text(/^[a-z][a-z0-9-]{0,63}$/, 'must be the name of a connection: a–z, 0–9 and "-", beginning with a letter'),
+);
+export const accountName = told(
+  'The account, as code names it in `.for(account)`.',
+  text(/^[ -~\u00a0-\uffff]{1,256}$/, 'must be 1–256 characters without control characters').check(
+    z.refine((given) => typeof given !== 'string' || given.isWellFormed(), 'must be well-formed Unicode'),
+  ),
+);
+/** Of a credential. What holds a line break was copied with one, and would fail only when it is sent. */
+export const secretText = z
+  .string('must be a text')
+  .check(
+    z.minLength(1, 'must not be empty'),
+    z.maxLength(16_384, 'must have at most 16,384 characters'),
+    z.regex(/^[ -~\u00a0-\uffff]*$/, 'must not have line breaks or other control characters'),
+  );
 export const errorCode = told('The code of the reason.', text(/^E_[A-Z_]{1,64}$/, 'must be a code such as E_INPUT_INVALID'));
 export const status = told(
   'Final: `succeeded`, `failed`, `cancelled`. `waiting` is for a time, `paused` for a person.',

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   E_RUN_DELETED: { status: 409, title: 'The run of this idempotency key was deleted.' },
   E_UNAUTHORIZED: { status: 401, title: 'A valid bearer token is needed.' },
   E_UNAVAILABLE: { status: 503, title: 'Tokens cannot be checked at the moment.' },
+  E_UNKNOWN_CREDENTIAL: { status: 404, title: 'There is no such credential.' },
   E_UNKNOWN_DEAD_LETTER: { status: 404, title: 'There is no such dead letter.' },
   E_UNKNOWN_ROUTE: { status: 404, title: 'There is nothing at this path.' },
   E_UNKNOWN_RUN: { status: 404, title: 'There is no such run.' },

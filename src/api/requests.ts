@@ -1,12 +1,30 @@
 /** The shapes of what is asked: paths, queries, headers and bodies. What is not named in them is refused. */
 import * as z from 'zod/mini';
 import { named, told } from './named.ts';
-import { cursor, digits, errorCode, letterId, MAX_WAIT_SECONDS, runId, status, tenant, text, whole, why, workflowName } from './parts.ts';
+import {
+  accountName,
+  connectionName,
+  cursor,
+  digits,
+  errorCode,
+  letterId,
+  MAX_WAIT_SECONDS,
+  runId,
+  secretText,
+  status,
+  tenant,
+  text,
+  whole,
+  why,
+  workflowName,
+} from './parts.ts';
 
 // --- paths ---
 export const PARAMS: Readonly<Record<string, { schema: z.ZodMiniType; description: string }>> = {
   run: { schema: runId, description: 'The id of a run.' },
   workflow: { schema: workflowName, description: 'The name of a registered workflow.' },
+  connection: { schema: connectionName, description: 'The name of a connection.' },
+  account: { schema: accountName, description: 'The account, percent-encoded.' },
   letter: { schema: letterId, description: 'The id of a dead letter: that of its SQS message.' },
   seq: {
     schema: digits(0, 1_000_000),
@@ -39,6 +57,8 @@ export const DeadLettersQuery = z.strictObject({
   after: z.optional(cursor),
   limit: pageLimit(),
 });
+
+export const AccountsQuery = z.strictObject({ after: z.optional(cursor), limit: pageLimit() });
 
 // --- headers ---
 const key = (longest: number) =>
@@ -74,9 +94,15 @@ export const RedriveRequest = named(
     from: z.optional(
       told('The `seq` of the failure to go on from. Without it: the first of those that the run’s error came from.', whole(0, 1_000_000)),
     ),
+    asNew: z.optional(
+      told(
+        'What is made again gets another idempotency key, so that the API does it anew. Only where it is known that it did not happen.',
+        z.boolean('must be true or false'),
+      ),
+    ),
     why: z.optional(why),
   }),
-  { examples: [{ why: 'the API is up again' }] },
+  { examples: [{ why: 'the API is up again' }, { asNew: true, why: 'its key answers 500 for ever' }] },
 );
 export const SettleRequest = named(
   'SettleRequest',
@@ -98,6 +124,31 @@ export const SettleRequest = named(
     'must be { "outcome": "happened" | "not-happened" | "failed", … }',
   ),
   { examples: [{ outcome: 'happened', value: { status: 201, data: { id: 'ac_1' } } }] },
+);
+const metadata = z
+  .record(
+    z.string().check(z.maxLength(64, 'must have names of at most 64 characters')),
+    z.string('must be a text').check(z.maxLength(1_024, 'must have at most 1,024 characters')),
+  )
+  .check(z.refine((given) => Object.keys(given).length <= 20, 'must have at most 20 members'));
+/** All kinds in one object, since a union would tell of each fault several times; which of them it is, the route asks. */
+export const CredentialRequest = named(
+  'CredentialRequest',
+  z.strictObject({
+    token: z.optional(told('A token or key that is sent as it is, and nothing of the other kinds.', secretText)),
+    username: z.optional(told('With `password`.', secretText)),
+    password: z.optional(told('With `username`.', secretText)),
+    refreshToken: z.optional(told('Of OAuth 2.0: access tokens are got with it.', secretText)),
+    accessToken: z.optional(told('Of OAuth 2.0: used until `expiresAt`, or until it is refused.', secretText)),
+    expiresAt: z.optional(
+      told('When `accessToken` ends.', z.iso.datetime({ offset: true, message: 'must be a time such as 2026-01-31T12:00:00Z' })),
+    ),
+    metadata: z.optional(told('What is no secret: given to `baseUrl`, `tokenUrl` and `sign` of the connection.', metadata)),
+  }),
+  {
+    description: 'Either `token`; or `username` and `password`; or `refreshToken`, `accessToken` or both.',
+    examples: [{ refreshToken: 'rt_…', metadata: { instance_url: 'https://eu1.example' } }],
+  },
 );
 const letterFilter = z.strictObject({ code: z.optional(errorCode), workflow: z.optional(workflowName), tenant: z.optional(tenant) });
 const pace = {

@@ -41,10 +41,10 @@ export type TakesBody<Body extends z.ZodMiniType> = {
 
 export type HeadersSchema = z.ZodMiniObject<Record<string, z.ZodMiniType>>;
 export type QuerySchema = z.ZodMiniObject<Record<string, z.ZodMiniType>>;
-export type Tag = 'Runs' | 'Operating' | 'Workflows' | 'Batches' | 'Dead letters' | 'About';
+export type Tag = 'Runs' | 'Operating' | 'Workflows' | 'Batches' | 'Credentials' | 'Dead letters' | 'About';
 
 type Definition<Deps, Query extends QuerySchema, Headers extends HeadersSchema, Body extends z.ZodMiniType> = {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** `/v1/runs/{run}`: each name is one of `PARAMS`. */
   readonly path: string;
   /** A name for generated clients, unique. */

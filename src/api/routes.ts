@@ -2,6 +2,7 @@
 import type { ApiDeps } from './deps.ts';
 import type { Route } from './router.ts';
 import { createUpload, startBatch } from './routes/batches.ts';
+import { listAccounts, putCredential, removeCredential } from './routes/credentials.ts';
 import { deleteDeadLetter, listDeadLetters, redriveDeadLetters } from './routes/dead-letters.ts';
 import { healthz } from './routes/healthz.ts';
 import { openApiRoute } from './routes/openapi.ts';
@@ -24,6 +25,9 @@ export const ROUTES: readonly Route<ApiDeps>[] = [
   getWorkflow,
   startBatch,
   createUpload,
+  listAccounts,
+  putCredential,
+  removeCredential,
   listDeadLetters,
   redriveDeadLetters,
   deleteDeadLetter,

@@ -1,7 +1,7 @@
 /** The shapes of answers. The types are inferred from them. */
 import * as z from 'zod/mini';
 import { named, told } from './named.ts';
-import { runId, STATUSES, status, tenant, workflowName } from './parts.ts';
+import { accountName, runId, STATUSES, status, tenant, workflowName } from './parts.ts';
 
 const time = z.iso.datetime();
 const url = told('Relative to the host.', z.string());
@@ -58,7 +58,13 @@ export type StartedRun = z.output<typeof StartedRun>;
 
 export const RedrivenRun = named(
   'RedrivenRun',
-  z.strictObject({ id: runId, status, from: told('From before which journal entry on it goes.', z.int()), links }),
+  z.strictObject({
+    id: runId,
+    status,
+    from: told('From before which journal entry on it goes.', z.int()),
+    asNew: z.optional(told('The calls that go out with another idempotency key than before.', z.array(z.string()))),
+    links,
+  }),
 );
 
 export const JournalItem = named(
@@ -77,7 +83,7 @@ export const JournalItem = named(
     throttles: z.optional(z.int()),
     attempts: z.optional(
       told(
-        'One record for each attempt since the call’s last entry: phase, timings, status, the decision and its reason.',
+        'One record for each attempt since the call’s last entry: phase, timings, status, the decision and its reason. Of a call with more than a dozen, those between are one record with counts: `{ rolledUp, rows, from, to }`, times in ms since the epoch.',
         z.array(z.unknown()),
       ),
     ),
@@ -89,6 +95,8 @@ export const JournalItem = named(
     status: z.optional(z.enum(['succeeded', 'failed', 'cancelled'])),
     calls: z.optional(told('Of a `cancel`: what was cancelled. Of a `redrive`: what had failed and is made again.', z.array(z.string()))),
     from: z.optional(told('Of a `redrive`: from which entry on.', z.int())),
+    asNew: z.optional(told('Of a `redrive`: the calls that it has given another idempotency key.', z.array(z.string()))),
+    epoch: z.optional(told('Of a `start`: how often the call was given another idempotency key, if it was.', z.int())),
     by: z.optional(told('Who wanted it: the name of a token.', z.string())),
     why: z.optional(z.string()),
   }),
@@ -161,10 +169,27 @@ export const WorkflowItem = named(
 );
 export type WorkflowItem = z.output<typeof WorkflowItem>;
 
+const accountItem = {
+  account: accountName,
+  status: told('`needs-auth`: there is none, or the provider takes it no longer.', z.enum(['ok', 'needs-auth'])),
+  version: told('Raised by every change, a renewal of its token included. 0: there has been none.', z.int()),
+  updatedAt: z.optional(time),
+  expiresAt: z.optional(told('When its access token ends; a new one is got before that, if it has a refresh token.', z.iso.datetime())),
+  waiting: told('Runs that wait for it; at most 1,000 are counted.', z.int()),
+};
+export const AccountItem = named('AccountItem', z.strictObject(accountItem));
+export type AccountItem = z.output<typeof AccountItem>;
+
+export const StoredAccount = named(
+  'StoredAccount',
+  z.strictObject({ ...accountItem, woken: told('Runs that waited for it, and go on.', z.int()) }),
+);
+
 export const pageOf = <Item extends z.ZodMiniType>(item: Item) => z.strictObject({ items: z.array(item), next: z.optional(z.string()) });
 export const Runs = named('Runs', pageOf(RunItem));
 export const Journal = named('Journal', pageOf(JournalItem));
 export const DeadLetters = named('DeadLetters', pageOf(DeadLetterItem));
+export const Accounts = named('Accounts', pageOf(AccountItem));
 export const Workflows = named('Workflows', pageOf(WorkflowItem));
 
 export const ProblemView = named(

@@ -2,7 +2,9 @@
 import { type ErrorData, HoldfastError } from '../engine/errors.ts';
 import { resolve } from '../engine/payloads.ts';
 import type { DeadLetter, Payload, PayloadStore, RunRecord, RunSummary } from '../engine/ports.ts';
+import { redactError, redactText } from '../engine/redaction.ts';
 import type { DeadLetterItem, Run, RunItem, StartedRun } from './schemas.ts';
+import { shownValue } from './shown.ts';
 
 /** A run's input and result are shown whole up to this: two of them must fit into one answer of Lambda (6 MB). */
 export const SHOWN_BYTES = 1024 * 1024;
@@ -34,7 +36,7 @@ export function summaryView(run: RunSummary, base: string): RunItem {
     ...(run.startedAt === undefined ? {} : { startedAt: time(run.startedAt) }),
     ...(run.endedAt === undefined ? {} : { endedAt: time(run.endedAt) }),
     ...(run.wakeAt === undefined ? {} : { wakeAt: time(run.wakeAt) }),
-    ...(run.reason === undefined ? {} : { reason: run.reason }),
+    ...(run.reason === undefined ? {} : { reason: redactError(run.reason) }),
     links: runLinks(run.id, base),
   };
 }
@@ -42,7 +44,7 @@ export function summaryView(run: RunSummary, base: string): RunItem {
 /** One of many: two hundred of them must fit into an answer, however much each has to tell. */
 export function listedView(run: RunSummary, base: string): RunItem {
   const view = summaryView(run, base);
-  return run.reason === undefined ? view : { ...view, reason: brief(run.reason) };
+  return run.reason === undefined ? view : { ...view, reason: brief(redactError(run.reason)) };
 }
 
 const BRIEF_BYTES = 2 * 1024;
@@ -70,7 +72,7 @@ export async function runView(run: RunRecord, payloads: PayloadStore, base: stri
     crashes: run.crashes,
     input,
     ...(outcome && 'value' in outcome ? { result } : {}),
-    ...(outcome && 'error' in outcome ? { error: outcome.error } : {}),
+    ...(outcome && 'error' in outcome ? { error: redactError(outcome.error) } : {}),
   };
 }
 
@@ -95,7 +97,9 @@ export const parsed = (text: string): unknown => (text === '' ? null : JSON.pars
 export function excerpt(payload: Payload): { value?: unknown; truncated?: true; bytes?: number } {
   if ('ref' in payload) return { truncated: true, bytes: payload.bytes };
   const bytes = Buffer.byteLength(payload.text);
-  return bytes <= EXCERPT_BYTES ? { value: parsed(payload.text) } : { value: beginning(payload.text), truncated: true, bytes };
+  // Before it is cut: of half a body nobody could say what is in it.
+  const value = shownValue(payload.text);
+  return bytes <= EXCERPT_BYTES ? { value } : { value: beginning(JSON.stringify(value)), truncated: true, bytes };
 }
 
 /** At most that many bytes, whole characters. */
@@ -111,10 +115,12 @@ export function deadLetterView(letter: DeadLetter): DeadLetterItem {
   return {
     id: letter.id,
     firstSeen: time(letter.firstSeen),
-    reason: brief(letter.reason),
+    reason: brief(redactError(letter.reason)),
     ...(letter.tenant === undefined ? {} : { tenant: letter.tenant }),
     ...(letter.workflow === undefined ? {} : { workflow: letter.workflow }),
-    ...(bytes <= EXCERPT_BYTES ? { body: letter.body } : { body: beginning(letter.body), truncated: true as const }),
+    ...(bytes <= EXCERPT_BYTES
+      ? { body: redactText(letter.body) }
+      : { body: beginning(redactText(letter.body)), truncated: true as const }),
     bytes,
   };
 }

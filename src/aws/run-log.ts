@@ -1,10 +1,13 @@
 /** The engine's events as log lines with the ids of run, workflow and call. Metrics are another observer. */
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { EngineEvent, Observer } from '../engine/ports.ts';
+import { redactJson, redactText } from '../engine/redaction.ts';
 
 export function logObserver(logger: Logger): Observer {
   return (event) => {
-    const { message, fields } = lineOf(event);
+    const line = lineOf(event);
+    const message = redactText(line.message);
+    const fields = redactJson(line.fields) as Record<string, unknown>;
     switch (levelOf(event)) {
       case 'debug':
         logger.debug(message, fields);

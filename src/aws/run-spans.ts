@@ -17,6 +17,7 @@ import type { ErrorData } from '../engine/errors.ts';
 import type { Json } from '../engine/json.ts';
 import type { Verdict } from '../engine/operation.ts';
 import type { Clock, EngineEvent, Observer } from '../engine/ports.ts';
+import { redactText } from '../engine/redaction.ts';
 import type { AttemptSpan, CallTracer } from '../http/trace.ts';
 import { sentCall } from './call-record.ts';
 
@@ -179,7 +180,7 @@ function stepFault(record: Json): string | undefined {
 
 function failed(span: Span, type: string, message: string): void {
   span.setAttribute('error.type', type);
-  span.setStatus(message === '' ? { code: SpanStatusCode.ERROR } : { code: SpanStatusCode.ERROR, message });
+  span.setStatus(message === '' ? { code: SpanStatusCode.ERROR } : { code: SpanStatusCode.ERROR, message: redactText(message) });
 }
 
 /** Where nobody has registered a provider, a span that is begun is its parent, or none at all. */

@@ -36,6 +36,9 @@ export const RECENT_ATTRIBUTES = [
   'reason',
 ] as const;
 
+/** Of the table of connections: partitions of credentials begin so, and no others. */
+export const CREDENTIAL_PREFIX = 'CRED#';
+
 /** The same as data, in the words of DynamoDB's CreateTable. */
 export const RUNS_TABLE_SCHEMA = {
   BillingMode: 'PAY_PER_REQUEST',

@@ -4,7 +4,7 @@ import type { ErrorData } from './errors.ts';
 import type { History, Late } from './history.ts';
 import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
-import type { AttemptEnv, Operation, Verdict } from './operation.ts';
+import type { AttemptEnv, LiveReply, Operation, Verdict } from './operation.ts';
 import type { Clock, Entropy, PayloadStore } from './ports.ts';
 
 /** Beyond an attempt's own timeout, what an invocation must have left for writing and parking. */
@@ -35,6 +35,8 @@ export type Completion = {
   unknowable: boolean;
   /** It came by the inbox, and is still there. */
   inboxed?: true;
+  /** It is still coming. */
+  live?: LiveReply;
 };
 
 /** What a task needs of its run. */
@@ -63,6 +65,12 @@ export type Desk = {
   /** Calls back once, unless the context closes first. */
   at(time: number, fn: () => void): void;
   complete(completion: Completion): void;
+  /** What was still coming has ended, and the completion says how: if user code is at it, it is journaled now. */
+  ended(completion: Completion): void;
+  /** Takes it back, if user code was not given it yet. */
+  withdraw(completion: Completion): boolean;
+  /** User code is at a reply that is still coming. */
+  streaming(): boolean;
   diverged(message: string): void;
   become(task: Task, state: TaskState): void;
   /** An attempt begins or ends. */

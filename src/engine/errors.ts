@@ -3,6 +3,7 @@ import type { Json } from './json.ts';
 
 /** Code → what it means and what to do. docs/errors.md is made from this table. */
 export const ERROR_CODES = {
+  E_ABORTED: 'The signal of a call was aborted before its outcome was known.',
   E_ABSENT_CONTEXT:
     'A durable operation was called in a worker but outside its run. Call it from the workflow function, or from code that it awaits.',
   E_BAD_DURATION: "A duration is not a number of milliseconds or a text such as '250ms', '30s', '5m', '2h', '3 days'.",
@@ -20,8 +21,12 @@ export const ERROR_CODES = {
   E_LIMIT_JOURNAL: 'The run has more than 10,000 journal entries or 20 MB. Split the work into several runs.',
   E_MESSAGE_MALFORMED: 'A start message is not a JSON object of the documented form.',
   E_MESSAGE_TOO_LARGE: 'A start message is larger than 256 KB. Store the data and send a reference.',
+  E_NEEDS_AUTH:
+    'A connection, or an account of it, has no credential that works: none is stored, or the provider takes it no longer. Store one for the account, which wakes the runs that wait, or mend what the message names and resume the run.',
   E_NOT_APPLICABLE: 'What was asked for does not apply to the run as it is now. The message names its status and what to do.',
   E_NOT_SERIALISABLE: 'A value is not plain JSON and cannot be journaled.',
+  E_PAGING:
+    'A list cannot be read to its end: the next page is outside the connection, was read before, or is one too many. The message says which.',
   E_PAYLOAD_MISSING: 'A stored payload is gone.',
   E_PORT_TAKEN: 'A port is in use. The message names the flag that changes it.',
   E_REQUEST_INVALID: 'The request could not be built from the options given.',
@@ -30,6 +35,7 @@ export const ERROR_CODES = {
   E_SECRET_MISSING: 'A secret is not there. Create it and resume the run.',
   E_STALLED: 'The workflow waits for something that is not a durable operation and that never came.',
   E_STEP_FAILED: 'A step failed finally.',
+  E_STREAM_OPEN: 'An effect was issued while a streamed reply was still coming. Read the reply to its end first, or abort it.',
   E_TIMEOUT: 'A time limit of user code passed.',
   E_UNKNOWN_OUTCOME: 'An unkeyed effect was sent and its outcome is not known. It is not repeated; settle it.',
   E_UNKNOWN_VERSION: 'The run began with a workflow version that is no longer registered.',

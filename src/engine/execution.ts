@@ -16,7 +16,7 @@ import { createIssued } from './issued.ts';
 import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { overLimit, stalled } from './limits.ts';
-import { DUE_MARGIN_MS, type Lineage, LostLineage } from './lineage.ts';
+import { type Lineage, LostLineage } from './lineage.ts';
 import type { Operation } from './operation.ts';
 import { createOrigins } from './origins.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, Timer } from './ports.ts';
@@ -27,6 +27,7 @@ import { RunContext } from './run-context.ts';
 import type { Strays } from './strays.ts';
 import { drive } from './task.ts';
 import { turn } from './turn.ts';
+import { parkedDue } from './wakes.ts';
 import type { Workflow } from './workflow.ts';
 
 /** Un-journaled work between operations gets this long before the run is put down; doubled for each wake without progress. */
@@ -39,6 +40,8 @@ const STALLED_LOG_MS = 10_000;
 const FRUITLESS_WAKES = 2;
 /** How often a run that is being worked on looks whether something came into its inbox. */
 const WATCH_MS = 5_000;
+/** What was journaled cannot be opened: the deployment key is another, or is not there; or the payload store has lost it. */
+const MENDABLE: ReadonlySet<string> = new Set(['E_SEALED', 'E_SECRET_MISSING', 'E_PAYLOAD_MISSING']);
 /** A paused run's inbox is looked at this often. */
 export const PAUSED_DUE_MS = 24 * 3_600_000;
 /** Made once: without a reason, each abort makes an exception with a stack of its own. */
@@ -155,6 +158,9 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     at: (time, fn) => after(time - clock.now(), fn),
     late: rescue.late,
     complete: pump.complete,
+    ended: pump.ended,
+    withdraw: pump.withdraw,
+    streaming: () => pump.streaming,
     diverged: (message) => diverge(new Divergence({ code: 'E_DIVERGED', name: 'HoldfastError', message })),
     become(task, state) {
       account.become(task, state);
@@ -172,6 +178,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     },
   };
 
+  const loading = { run: desk.run, services: options.services, payloads: options.payloads };
   const traced = record.traceparent === undefined ? {} : { traceparent: record.traceparent };
   observe({ type: pump.replaying ? 'run.resumed' : 'run.started', ...about, ...traced });
   inRun(handle, root, () => {
@@ -225,7 +232,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         label: operation.label,
         // Call sites are told of what the journal does not know; a stack for each operation would cost more than its replay.
         ...(pump.replaying && !delivered.has(id) ? { site: new Error('issued') } : {}),
-        load: (value) => (value === undefined ? undefined : outsideRun(() => operation.load?.(value, options))),
+        load: (value) => (value === undefined ? undefined : outsideRun(() => operation.load?.(value, { ...loading, op: id }))),
         deliver(entry) {
           const value = textOf(entry);
           if (entry.k === 'done') resolve(value);
@@ -255,6 +262,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     if (closed || settled) return;
     settled = outcome;
     issued.notify();
+    pump.abandon();
     changed();
   }
 
@@ -265,7 +273,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       await pump.run();
     } catch (error) {
       if (error instanceof Divergence) diverge(error);
-      else if (error instanceof HoldfastError && error.code === 'E_PAYLOAD_MISSING') gone(toErrorData(error));
+      // A value of the journal cannot be made ready, and a person can change that.
+      else if (error instanceof HoldfastError && MENDABLE.has(error.code)) unable(toErrorData(error));
       else over(async () => ({ type: 'handback', error: toErrorData(error, 'E_INTERNAL') }));
     }
   }
@@ -320,7 +329,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   function putDown(wakeAt: number): void {
     const progress = pump.live > 0 || (!pump.replaying && flusher.length > options.entries.length);
     const idleWakes = progress ? 0 : (record.idleWakes ?? 0) + 1;
-    over(() => endings.park({ status: 'waiting', wakeAt, due: wakeAt + DUE_MARGIN_MS, idleWakes }, buffered()));
+    over(() => endings.park({ status: 'waiting', wakeAt, due: parkedDue(wakeAt, clock.now()), idleWakes }, buffered()));
   }
 
   function pause(reason: Parameters<typeof endings.fail>[0]): void {
@@ -342,8 +351,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     else pause(data);
   }
 
-  /** What a result needs is no longer there: without it the code cannot be told of it. */
-  function gone(reason: ErrorData): void {
+  /** What a result needs is no longer there, or does not open: without it the code cannot be told of it. */
+  function unable(reason: ErrorData): void {
     if (cancellation.pending()) over(() => endings.cancel({ ...cancelError(request ?? {}), detail: { paused: reason.message } }));
     else pause(reason);
   }

@@ -1,4 +1,5 @@
 /** The journal as a replay needs it: what is delivered in which order, and how far each operation had come. Pure. */
+import { attemptsIn } from './attempt-log.ts';
 import { cancelError } from './cancel.ts';
 import type { ErrorData } from './errors.ts';
 import { type Delivered, type Entry, isDelivered } from './journal.ts';
@@ -11,8 +12,12 @@ export type Progress = {
   sent: number;
   firstSentAt?: number;
   body?: string;
-  /** Hash of what the idempotency key was made of. */
+  /** Hash of what the idempotency key was made of, its epoch left out. */
   key?: string;
+  /** Of the key that `firstSentAt` is about. */
+  epoch?: number;
+  /** It was sent under the key of an earlier epoch, and may have happened. */
+  sentBefore?: true;
   /** A sending is recorded after which nothing was: the worker died, or is still at it. */
   open: boolean;
   /** Nobody knows whether the last sending happened. */
@@ -21,6 +26,8 @@ export type Progress = {
   next?: number;
   attempt: number;
   throttles: number;
+  /** Attempts of which the journal tells. */
+  told: number;
   label?: string;
 };
 
@@ -35,6 +42,8 @@ export type History = {
   readonly cancelled: ReadonlyMap<string, ErrorData>;
   /** Failed, and made again by a redrive: changed code need not issue them any more. */
   readonly again: ReadonlySet<string>;
+  /** Beyond 0: the epochs of idempotency keys, by the hash of what they are made of. */
+  readonly epochs: Readonly<Record<string, number>>;
 };
 
 /** About the sending with number `attempt` in that incarnation, and none after it. */
@@ -61,7 +70,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   const of = (op: string): Progress => {
     let known = progress.get(op);
     if (!known) {
-      known = { sent: 0, open: false, attempt: 1, throttles: 0 };
+      known = { sent: 0, open: false, attempt: 1, throttles: 0, told: 0 };
       progress.set(op, known);
     }
     return known;
@@ -69,6 +78,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
   const settled = new Map<string, { value?: string; attempts: Json[] }>();
   const cancelled = new Map<string, ErrorData>();
   const again = new Set<string>();
+  let epochs: Readonly<Record<string, number>> = {};
   /** From which incarnation on an operation's sendings are counted anew. */
   const anew = new Map<string, number>();
   /** From which incarnation on a person is listened to. */
@@ -86,10 +96,13 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     if (entry.k === 'redrive') {
       // A request to cancel was for the incarnation before.
       cancelled.clear();
+      epochs = entry.epochs ?? epochs;
       for (const op of entry.again) {
         again.add(op);
         askedAnew.set(op, entry.incarnation);
-        if (startAnew(of(op), entry.at)) anew.set(op, entry.incarnation);
+        const known = of(op);
+        if (startAnew(known, entry.at)) anew.set(op, entry.incarnation);
+        if (known.key !== undefined) raiseEpoch(known, epochs[known.key]);
       }
       continue;
     }
@@ -100,10 +113,12 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     }
     const known = of(entry.op);
     known.label = entry.label;
+    if ('attempts' in entry) known.told += attemptsIn(entry.attempts);
     // Begun again: from here on it may not be left out.
     again.delete(entry.op);
     switch (entry.k) {
       case 'start':
+        raiseEpoch(known, entry.epoch);
         known.sent = entry.n;
         known.firstSentAt ??= entry.at;
         if (entry.body !== undefined) known.body ??= entry.body;
@@ -124,7 +139,10 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         break;
       case 'unsent':
         known.open = false;
-        if (entry.attempt !== undefined) known.attempt = entry.attempt;
+        if (entry.attempt !== undefined) {
+          known.attempt = entry.attempt;
+          delete known.sentBefore;
+        }
         delete known.unknown;
         delete known.firstSentAt;
         delete known.body;
@@ -146,16 +164,26 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
     if (item.kind === LATE_RESULT) received.set(data.op, data.attempt);
     late.set(data.op, { incarnation: 0, ...data });
   }
-  return { deliveries, progress, late, settled, cancelled, again };
+  return { deliveries, progress, late, settled, cancelled, again, epochs };
 }
 
 /** What failed finally has a new budget. False: it is unknown, and stays so. */
 function startAnew(known: Progress, at: number): boolean {
   known.open = false;
   known.throttles = 0;
+  known.told = 0;
   delete known.next;
   known.issuedAt = at;
   if (known.unknown) return false;
   known.attempt = 1;
   return true;
+}
+
+/** Under another key nothing was sent yet: its age is counted from its own first sending, and a body is compared with its own. */
+function raiseEpoch(known: Progress, epoch = 0): void {
+  if (epoch <= (known.epoch ?? 0)) return;
+  known.epoch = epoch;
+  if (known.firstSentAt !== undefined) known.sentBefore = true;
+  delete known.firstSentAt;
+  delete known.body;
 }

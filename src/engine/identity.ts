@@ -21,6 +21,11 @@ export function identify(operation: Operation, scope: Scope, run: string): { id:
   };
 }
 
+/** The same for a later epoch of the key; for none it is what it always was. */
+export function ofEpoch(keyMaterial: string, epoch: number): string {
+  return epoch === 0 ? keyMaterial : JSON.stringify([...(JSON.parse(keyMaterial) as unknown[]), epoch]);
+}
+
 /** The scope of one item of the next `map` in `scope`. */
 export function mapScopes(scope: Scope): (index: number) => Scope {
   const path = `${scope.path}/${count(scope, 'map')}`;

@@ -18,7 +18,19 @@ export type IssueMark = {
 
 export type Entry =
   /** About to be sent, durable before it is. `n` counts sendings; unsafe operations have one for each. */
-  | { k: 'start'; op: string; at: number; label: string; effect: Effect; n: number; body?: string; key?: string }
+  | {
+      k: 'start';
+      op: string;
+      at: number;
+      label: string;
+      effect: Effect;
+      n: number;
+      body?: string;
+      /** Hash of what the idempotency key is made of, its epoch left out. */
+      key?: string;
+      /** How often a redrive "as new" has given it another key. */
+      epoch?: number;
+    }
   /** Not now: parked until `next`. `attempts` are the records since the last entry of this operation. */
   | {
       k: 'retry';
@@ -43,7 +55,19 @@ export type Entry =
   /** What the run waited for was cancelled: these operations reject. */
   | { k: 'cancel'; at: number; incarnation: number; ops: string[]; by?: string; why?: string }
   /** Goes on from before entry `cut` of the incarnation before. The operations of `again` have failed and are made again. */
-  | { k: 'redrive'; at: number; incarnation: number; cut: number; again: string[]; by?: string; why?: string }
+  | {
+      k: 'redrive';
+      at: number;
+      incarnation: number;
+      cut: number;
+      again: string[];
+      /** Beyond 0: the epochs of idempotency keys from here on, by the `key` of their START. All of them, not only what is new. */
+      epochs?: { [key: string]: number };
+      /** Those of `again` that this very redrive has given another key. */
+      asNew?: string[];
+      by?: string;
+      why?: string;
+    }
   /** Spilled runs only: the park, or the end, that the update of `RUN` which follows repeats. */
   | { k: 'park'; at: number; wakeAt?: number }
   | { k: 'end'; at: number; status: 'succeeded' | 'failed' | 'cancelled'; outcome: { value: Payload } | { error: ErrorData } };

@@ -36,7 +36,7 @@ export type Settlement =
   /** It will not be settled: user code gets an `UnknownOutcomeError`. */
   | { outcome: 'failed'; message?: string };
 
-const FINAL: ReadonlySet<RunStatus> = new Set(['succeeded', 'failed', 'cancelled']);
+export const FINAL: ReadonlySet<RunStatus> = new Set(['succeeded', 'failed', 'cancelled']);
 /** Each further try answers a run that moved meanwhile. */
 const TRIES = 5;
 
@@ -86,16 +86,34 @@ export async function settleCall(ports: Operating, run: RunRecord, seq: number, 
 }
 
 /**
- * Starts a failed run again from the call whose error ended it, or from the failure at journal entry `from`.
- * Throws `E_NOT_APPLICABLE`: with what had an effect after that, where something had.
+ * Starts a failed run again from the call whose error ended it, or from the failure at journal entry `from`. `asNew`: calls that
+ * are made again go out with idempotency keys that were never used, so that an API which answers the former ones from its memory does them anew;
+ * told are the ids of those calls.
+ * Throws `E_NOT_APPLICABLE`: with what had an effect after that, where something had; and where nothing has a key that could be new.
  */
-export async function redriveRun(ports: Operating, run: RunRecord, { from }: { from?: number }, about: About): Promise<{ from: number }> {
+export async function redriveRun(
+  ports: Operating,
+  run: RunRecord,
+  how: { from?: number; asNew?: boolean },
+  about: About,
+): Promise<{ from: number; asNew: string[] }> {
   const { store, payloads, clock, entropy } = ports;
   if (run.deletedAt !== undefined) throw notApplicable(run, 'it was deleted');
   if (run.status !== 'failed') throw notApplicable(run, 'only a failed run is redriven');
-  const plan = planRedrive(await readJournal(run, store), run.outcome, from);
+  const plan = planRedrive(await readJournal(run, store), run.outcome, how);
   const incarnation = await nextIncarnation(store, run);
-  const entries: Entry[] = [...plan.entries, { k: 'redrive', at: clock.now(), incarnation, cut: plan.cut, again: plan.again, ...about }];
+  const { cut, again, epochs, asNew } = plan;
+  const mark: Entry = {
+    k: 'redrive',
+    at: clock.now(),
+    incarnation,
+    cut,
+    again,
+    ...(Object.keys(epochs).length === 0 ? {} : { epochs }),
+    ...(asNew.length === 0 ? {} : { asNew }),
+    ...about,
+  };
+  const entries: Entry[] = [...plan.entries, mark];
   const { outcome: _outcome, endedAt: _endedAt, inboxSeen: _seen, idleWakes: _idle, journal: _journal, ...rest } = run;
   const next: RunRecord = {
     ...rest,
@@ -123,7 +141,7 @@ export async function redriveRun(ports: Operating, run: RunRecord, { from }: { f
     }
   }
   await wakeUp(ports, run);
-  return { from: plan.cut };
+  return { from: cut, asNew };
 }
 
 /** Removes a finished run with its journal and payloads; its key stays bound. Repeating it is harmless. Throws `E_NOT_APPLICABLE`. */

@@ -3,6 +3,7 @@
  * Calls, steps and sleeps are operations; a new kind is a new maker of these objects and nothing else.
  */
 import type { ErrorData } from './errors.ts';
+import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import type { Clock, Entropy, PayloadStore } from './ports.ts';
 
@@ -31,16 +32,19 @@ export type Operation = {
   readonly keyTtl?: number;
   /** The longest one attempt can take, ms: none starts unless the invocation has that much time left and a reserve. */
   readonly timeout: number;
+  /** User code's own. An abort is the operation's outcome, delivered like any other: nothing reaches user code out of band. */
+  readonly signal?: AbortSignal;
   /** One try. Must not reject: what it throws is a fault of its own and fails the operation. */
-  attempt(env: AttemptEnv): Promise<Verdict>;
+  attempt(env: AttemptEnv): Promise<Verdict | Live>;
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
   unknown?(env: AttemptEnv): Promise<Verdict>;
   /**
-   * Fetches what a result needs that is kept elsewhere. Asked right before the result's delivery, now and on every replay, so that
-   * user code finds it without waiting; `undefined` where there is nothing to fetch. Rejects with `E_PAYLOAD_MISSING` when it is gone
-   * (the run pauses), with anything else when it cannot be had now (the run is handed back and tried again).
+   * Fetches what a result needs that is kept elsewhere, or opens what is sealed. Asked right before the result's delivery, now and on
+   * every replay, so that user code finds it without waiting; `undefined` where there is nothing to do. Rejects with `E_PAYLOAD_MISSING`,
+   * `E_SEALED` or `E_SECRET_MISSING` when a person must act (the run pauses), with anything else when it cannot be had now (the run is
+   * handed back and tried again).
    */
-  load?(value: string, env: Pick<AttemptEnv, 'payloads'>): Promise<void> | undefined;
+  load?(value: string, env: LoadEnv): Promise<void> | undefined;
   /** The journal's text of an outcome that a person tells, which was checked where it was told. Default: its JSON. */
   adopt?(given: Json): string;
   /** The error that user code sees, from its data. Default: a HoldfastError. */
@@ -52,10 +56,12 @@ export type AttemptEnv = {
   readonly run?: { readonly id: string; readonly tenant: string; readonly workflow: string; readonly traceparent?: string };
   /** The operation's id within the run: short, stable over replays; the journal's `op`. */
   readonly op: string;
-  /** Material of the idempotency key: run, key identity, scope and ordinal among equals. Stable over attempts, crashes and redrives. */
+  /** Material of the idempotency key: run, key identity, scope, ordinal among equals, and epoch. Stable over attempts, crashes and redrives, but for those "as new". */
   readonly keyMaterial: string;
   /** 1 for the first; counts only attempts that consumed one. */
   readonly attempt: number;
+  /** Another worker began to send it, and nobody knows how that ended. */
+  readonly interrupted?: boolean;
   /** Throttled answers so far. */
   readonly throttles: number;
   /** When it was issued first; retry deadlines count from here. Milliseconds since the epoch. */
@@ -68,12 +74,43 @@ export type AttemptEnv = {
   readonly remaining: number;
   /** Where what is too large for the journal goes: the run's own, under `runs/<id>/`. Absent where `run` is. */
   readonly payloads?: PayloadStore;
-  /** Aborted when the run's context closes. */
+  /** Aborted when the run's context closes, or user code gives it up; never for what must not be broken off. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly entropy: Entropy;
   /** What the composition root gave for the makers of operations, by name (`http`). */
   readonly services: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * It is answered, and the answer is still coming. User code is given what there is of it; the journal gets all of it as one result
+ * when it has ended. Until then nothing else is delivered, and no effect may be issued (docs/decisions/0033-streams.md).
+ */
+export type Live = { readonly type: 'live'; readonly reply: LiveReply };
+
+export type LiveReply = {
+  /** What `issue` resolves with now; on a replay it resolves with all of it. */
+  readonly head: string;
+  /**
+   * Calls back in the very turn in which nothing more comes; at once, if it is over. `whole`: what user code was given of it.
+   * `instead`: what it comes to if user code was given nothing yet.
+   */
+  onEnd(fn: (whole: Extract<Verdict, { type: 'done' }>, instead: Verdict) => void): void;
+  /** Its end is journaled: user code may see it. */
+  release(): void;
+  /** No more of it is wanted. With an error, that is how it ends. */
+  cut(error?: ErrorData): void;
+  /** The context is closed: nothing more is given to user code. */
+  mute(): void;
+};
+
+/** What making a journaled value ready may know. */
+export type LoadEnv = Pick<AttemptEnv, 'run' | 'op' | 'services' | 'payloads'>;
+
+/** What a service may have in common with others. */
+export type Service = {
+  /** Before a run goes on from this journal: fetches what its values need to be made ready. Must not reject. */
+  ready?(journal: readonly Entry[]): Promise<void>;
 };
 
 /** What one attempt led to. `record` goes into the journal as it is. */

@@ -8,6 +8,7 @@ import type { Flusher } from './flusher.ts';
 import type { History } from './history.ts';
 import type { IssuedList } from './issued.ts';
 import type { Delivered } from './journal.ts';
+import type { LiveReply } from './operation.ts';
 import type { Clock } from './ports.ts';
 import { turn } from './turn.ts';
 
@@ -26,7 +27,15 @@ export type Pump = {
   readonly undelivered: readonly Completion[];
   /** Resolves when the journal is consumed. */
   replayed(): Promise<void>;
+  /** User code is at a reply that is still coming. */
+  readonly streaming: boolean;
   complete(completion: Completion): void;
+  /** What was still coming has ended: if user code is at it, it is journaled in this turn. */
+  ended(completion: Completion): void;
+  /** Takes back what was not delivered yet. */
+  withdraw(completion: Completion): boolean;
+  /** Nobody reads on: a read that is still coming is given up. */
+  abandon(): void;
   /** Until the context is closed. Throws `Divergence`, and what loading a value throws. */
   run(): Promise<void>;
 };
@@ -53,6 +62,8 @@ export function createPump(options: {
   let delivering = true;
   let live = 0;
   let wake = () => {};
+  /** The reply that user code is at while it comes, and how to go on when it has ended. */
+  let open: { completion: Completion; end: () => void } | undefined;
   let replayDone = () => {};
   const replayed = new Promise<void>((done) => {
     replayDone = done;
@@ -74,21 +85,53 @@ export function createPump(options: {
       const loading = issued.receiver(completion.task.id)?.load?.(completion.value);
       if (loading !== undefined) await loading;
       if (closed()) return;
+      if (ready[0] !== completion) continue;
       // Only now: until it is delivered it stands in line, for whoever must keep it when it cannot be.
       ready.shift();
       observedAt = Math.max(clock.now(), observedAt);
       const entry = toEntry(completion, observedAt, mark(issued));
-      options.onLive(completion, flusher.length);
-      flusher.append(entry);
-      issued.receiver(entry.op)?.deliver(entry);
       live += 1;
+      if (completion.live) await deliverComing(completion, completion.live, entry);
+      else {
+        options.onLive(completion, flusher.length);
+        flusher.append(entry);
+        issued.receiver(entry.op)?.deliver(entry);
+      }
       if (completion.unknowable) flusher.soon();
       await turn();
       options.onDelivered(completion);
     }
   }
 
+  /**
+   * One delivery that takes as long as the reply does. Nothing else is delivered meanwhile: what user code issues until its end is then
+   * the same on a replay, which gives it all at once, here.
+   */
+  function deliverComing(completion: Completion, reply: LiveReply, at: Delivered): Promise<void> {
+    return new Promise((over) => {
+      const end = () => {
+        open = undefined;
+        if (closed()) return;
+        options.onLive(completion, flusher.length);
+        flusher.append(toEntry(completion, at.at, { issued: at.issued, hash: at.hash }));
+        // Only now: what is issued at its end must not leave before it is durable.
+        reply.release();
+        over();
+      };
+      open = { completion, end };
+      issued.receiver(at.op)?.deliver({ ...at, value: { text: reply.head } });
+      if (issued.settled()) abandon();
+    });
+  }
+
+  function abandon(): void {
+    if (open?.completion.task.operation.effect === 'safe') open.completion.live?.cut();
+  }
+
   return {
+    get streaming() {
+      return open !== undefined;
+    },
     get replaying() {
       return replaying;
     },
@@ -109,6 +152,15 @@ export function createPump(options: {
       ready.push(completion);
       wake();
     },
+    ended(completion) {
+      if (open?.completion === completion) open.end();
+    },
+    withdraw(completion) {
+      const at = ready.indexOf(completion);
+      if (at !== -1) ready.splice(at, 1);
+      return at !== -1;
+    },
+    abandon,
     async run() {
       await turn();
       await replay({

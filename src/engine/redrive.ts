@@ -15,14 +15,23 @@ export type Redrive = {
   cut: number;
   /** Operations that had failed, and are made again. */
   again: string[];
+  /** Beyond 0: the epochs of idempotency keys, by the hash of what they are made of. */
+  epochs: { [key: string]: number };
+  /** Those of `again` that go out with another idempotency key. */
+  asNew: string[];
 };
 
 /**
  * `from`: seq of the failure to go on from. Default: the first of those that the run's error came from.
  * Throws `E_REQUEST_INVALID` for a `from` that is no failure, `E_NOT_APPLICABLE` when an effect was begun after the cut:
- * code that goes another way now would leave it behind.
+ * code that goes another way now would leave it behind. `asNew`: what is made again and has an idempotency key gets another one;
+ * throws `E_NOT_APPLICABLE` where that is nothing.
  */
-export function planRedrive(journal: readonly Entry[], outcome: RunRecord['outcome'], from?: number): Redrive {
+export function planRedrive(
+  journal: readonly Entry[],
+  outcome: RunRecord['outcome'],
+  { from, asNew = false }: { from?: number; asNew?: boolean } = {},
+): Redrive {
   const end = journal.findLastIndex(({ k }) => k !== 'end' && k !== 'park') + 1;
   const cut = from ?? cutOf(journal, outcome) ?? end;
   const at = journal[cut];
@@ -54,7 +63,26 @@ export function planRedrive(journal: readonly Entry[], outcome: RunRecord['outco
   }
   if (at?.k === 'fail') again.add(at.op);
   refuseEffects(later, cut);
-  return { entries: [...before, ...kept], cut, again: [...again] };
+  const keyed = asNew ? keysOf([...before, ...kept], again) : new Map<string, string>();
+  if (asNew && keyed.size === 0) {
+    throw new HoldfastError(
+      'E_NOT_APPLICABLE',
+      'nothing that would be made again was sent with an idempotency key: redrive it without "asNew"',
+      { detail: { from: cut } },
+    );
+  }
+  // Those of all redrives so far, also of such as this one takes back: a key that was used up stays used up.
+  const epochs: { [key: string]: number } = {};
+  for (const entry of journal) if (entry.k === 'redrive') Object.assign(epochs, entry.epochs);
+  for (const key of new Set(keyed.values())) epochs[key] = (epochs[key] ?? 0) + 1;
+  return { entries: [...before, ...kept], cut, again: [...again], epochs, asNew: [...keyed.keys()] };
+}
+
+/** Operations of `again` that were sent with an idempotency key, and the hash of what it was made of. */
+function keysOf(entries: readonly Entry[], again: ReadonlySet<string>): Map<string, string> {
+  const keys = new Map<string, string>();
+  for (const entry of entries) if (entry.k === 'start' && entry.key !== undefined && again.has(entry.op)) keys.set(entry.op, entry.key);
+  return keys;
 }
 
 /** Where the first of those failures was delivered that the run's error came from. */

@@ -67,7 +67,7 @@ export function nextStep(run: RunRecord, now: number): Step {
   if (run.due === undefined || run.endedAt !== undefined) return {};
   if (run.due <= now) return { wake: { delayMs: 0 }, due: nextLook(run, now) };
   const { wakeAt } = run;
-  // A `due` beyond the margin says that an earlier sweep has sent the message.
+  // A `due` beyond the margin says that its worker or an earlier sweep has sent the message.
   const sent = wakeAt === undefined || run.due > wakeAt + DUE_MARGIN_MS;
   if (sent || run.status !== 'waiting') return {};
   if (wakeAt > now + LOOK_AHEAD_MS) return {};

@@ -2,13 +2,17 @@
  * One issued operation on its way to a result: waits for its time, makes its START durable, attempts, and acts on the verdict.
  * Reads from top to bottom as the life of an operation. Knows the run only through `Desk`.
  */
+import { abortedBy, watchAbort } from './abort.ts';
+import { attemptLog } from './attempt-log.ts';
 import { type Completion, type Desk, RESERVE_MS, type Task, type TaskState } from './desk.ts';
 import type { ErrorData } from './errors.ts';
 import { toErrorData } from './errors.ts';
-import type { Late } from './history.ts';
+import { type HandedOver, handOver } from './hand-over.ts';
+import { ofEpoch } from './identity.ts';
 import type { Json } from './json.ts';
-import type { AttemptEnv, Verdict } from './operation.ts';
-import { hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, unknownOutcome } from './outcomes.ts';
+import type { AttemptEnv, Live, Verdict } from './operation.ts';
+import { completionOf, GIVEN_UP, hashOf, INTERRUPTED, KEY_EXPIRED, noRoom, outcomeOf, streamOpen, unknownOutcome } from './outcomes.ts';
+import { turn } from './turn.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
 export const SHORT_WAIT_MS = 2_000;
@@ -23,11 +27,21 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   const { clock } = desk;
   const known = desk.history.progress.get(task.id);
   const effectful = operation.effect !== 'safe';
+  /** User code has given it up, and waits for it no more. */
+  let aborted = operation.signal?.aborted ?? false;
+  let sending = false;
+  /** A reply that user code has the beginning of, or is about to get. */
+  let coming: HandedOver | undefined;
+  const givenUp = operation.signal && watchAbort(operation.signal, desk.signal, abort);
 
   if (effectful || desk.cancellation.pending()) {
+    const meanwhile = effectful && desk.streaming();
     become('barrier');
     await desk.replayed();
+    // A reply that user code has turned its back on may take a turn to be closed.
+    if (meanwhile) await turn();
     if (desk.closed()) return;
+    if (meanwhile && desk.streaming()) return finish({ task, error: streamOpen(operation), attempt: 1, attempts: [], unknowable: false });
   }
   become('busy');
 
@@ -35,6 +49,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let throttles = known?.throttles ?? 0;
   let sent = known?.sent ?? 0;
   let firstSentAt = known?.firstSentAt;
+  let everSent = firstSentAt !== undefined;
   const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
   let next = known?.next ?? 0;
   /** `next` is in the journal already. */
@@ -42,8 +57,9 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let unknown = known?.unknown;
   /** A START is in the journal and nothing after it. */
   let open = known?.open ?? false;
+  const interrupted = open;
   let quickRetries = 0;
-  let attempts: Json[] = [];
+  const log = attemptLog(known?.told);
 
   const cancelled = desk.history.cancelled.get(task.id);
   if (cancelled) return finish(failedWith(asCancelled(cancelled)));
@@ -52,6 +68,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return;
   }
   const keyHash = operation.effect === 'keyed' ? hashOf(task.keyMaterial) : undefined;
+  const epoch = (keyHash === undefined ? undefined : desk.history.epochs[keyHash]) ?? 0;
+  const keyMaterial = ofEpoch(task.keyMaterial, epoch);
   if (known?.key !== undefined && known.key !== keyHash) {
     desk.diverged(
       `${operation.label}: it was issued in another order than before, and would go out with another operation's idempotency key`,
@@ -63,25 +81,28 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   const late = desk.history.late.get(task.id);
   // That of an earlier sending says nothing of a later one.
   const told = late && late.attempt >= attempt && (open || unknown) ? late : undefined;
-  if (told && !told.resend) return finish(completionOf(told));
+  if (told && !told.resend) return finish(completionOf(task, told));
   if (open) {
     next = 0;
     if (operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, INTERRUPTED));
   }
   if (told) sendAnew();
+  if (aborted) return finish(failedWith(abortedBy(operation, mayHaveHappened())));
 
   for (;;) {
     // Effects in flight are finished first; of all others it is known how far they came.
     if (desk.cancellation.pending() && !open && !unknown) {
       become('held');
-      return finish(failedWith(asCancelled(await desk.cancellation.hold(task))));
+      const error = await desk.cancellation.hold(task);
+      return aborted ? undefined : finish(failedWith(asCancelled(error)));
     }
     if (next > clock.now() && !(await waitUntil(next))) return;
     let verdict: Verdict;
+    let given = false;
     let startedAt = clock.now();
     if (unknown) {
       if (!hasTime()) return defer();
-      verdict = await ask(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
+      verdict = await ask<Verdict>(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
     } else {
       if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
         becomeUnknown(unknownOutcome(operation.label, KEY_EXPIRED));
@@ -89,20 +110,33 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       }
       // The place comes before START: nothing may stand between a durable START and the sending but the check of time.
       const release = await desk.slot();
-      if (desk.closed()) return release();
+      if (desk.closed() || aborted) return release();
       if (!hasTime() || (effectful && !(await makeDurable()))) {
         release();
-        if (!desk.closed()) defer();
+        if (!desk.closed() && !aborted) defer();
         return;
       }
       startedAt = clock.now();
       desk.sending(task, true);
-      verdict = await ask(() => operation.attempt(env()));
+      sending = everSent = true;
+      const attempted = await ask(() => operation.attempt(env()));
+      if (attempted.type === 'live') {
+        coming = handOver(attempted.reply, task, desk, { attempt, records });
+        if (aborted) coming.cut(abortedBy(operation, effectful));
+        ({ verdict, given } = await coming.over);
+        coming = undefined;
+      } else verdict = attempted;
+      sending = false;
       desk.sending(task, false);
       release();
     }
     desk.attempted(task, attempt, startedAt, verdict);
-    if (verdict.record !== undefined) attempts.push(verdict.record);
+    if (given && !desk.gone()) {
+      givenUp?.unwatch();
+      return become('over');
+    }
+    if (aborted && !desk.gone()) return afterwards(verdict);
+    if (verdict.record !== undefined) log.add(verdict.record, clock.now());
     if (desk.gone()) {
       if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {
         desk.late(task, { attempt, ...outcomeOf(verdict), ...(verdict.record === undefined ? {} : { record: verdict.record }) });
@@ -112,7 +146,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     switch (verdict.type) {
       case 'done':
       case 'fail':
-        finish({ task, ...outcomeOf(verdict), attempt, attempts, unknowable: operation.effect === 'unsafe' });
+        finish({ task, ...outcomeOf(verdict), attempt, attempts: log.take(), unknowable: operation.effect === 'unsafe' });
         return;
       case 'again':
         if (verdict.counts === 'attempt') attempt += 1;
@@ -151,40 +185,51 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   }
 
   function finish(completion: Completion): void {
+    givenUp?.unwatch();
     desk.complete(completion);
     become('over');
   }
 
+  /** At any time before the outcome is known. What is replayed still has its outcome from the journal, or gets this one after it. */
+  function abort(): void {
+    if (task.state === 'over' || desk.gone()) return;
+    if (coming?.cut(abortedBy(operation, effectful))) return;
+    aborted = true;
+    if (task.state === 'barrier') return;
+    if (sending && operation.effect === 'unsafe') becomeUnknown(unknownOutcome(operation.label, GIVEN_UP));
+    finish(failedWith(abortedBy(operation, mayHaveHappened())));
+  }
+
+  function mayHaveHappened(): boolean {
+    return unknown !== undefined || (everSent && effectful && operation.effect !== 'unsafe');
+  }
+
+  /** User code does not hear of it any more; a redrive does, which would otherwise not know what became of it. */
+  function afterwards(verdict: Verdict): void {
+    if (operation.effect !== 'unsafe' || verdict.type === 'unknown') return;
+    const made = verdict.record === undefined ? {} : { attempts: [verdict.record] };
+    if (verdict.type !== 'done') desk.append({ k: 'unsent', ...about(), ...made });
+    else desk.append({ k: 'settled', ...about(), ...made, ...(verdict.value === undefined ? {} : { value: { text: verdict.value } }) });
+  }
+
   function failedWith(error: ErrorData): Completion {
-    return { task, error, attempt, attempts, unknowable: false };
+    return { task, error, attempt, attempts: log.take(), unknowable: false };
   }
 
   /** What is made again under its key, or as it is, may have happened before: whoever cleans up must know. */
   function asCancelled(error: ErrorData): ErrorData {
-    const maybe = firstSentAt !== undefined && (operation.effect === 'keyed' || operation.effect === 'idempotent');
+    const maybe =
+      (firstSentAt !== undefined || known?.sentBefore === true) && (operation.effect === 'keyed' || operation.effect === 'idempotent');
     return maybe ? { ...error, detail: { ...error.detail, mayHaveHappened: true } } : error;
   }
 
-  /** What a later worker is told of an unknown sending: by the worker that received it, or by a person. */
-  function completionOf(known: Late): Completion {
-    const common = {
-      task,
-      attempt: known.attempt,
-      attempts: known.record === undefined ? [] : [known.record],
-      unknowable: true,
-      inboxed: true,
-    } as const;
-    if (known.error !== undefined) return { ...common, error: known.error };
-    if (known.given === undefined) return { ...common, ...(known.value === undefined ? {} : { value: known.value }) };
-    return { ...common, value: operation.adopt?.(known.given) ?? JSON.stringify(known.given) };
-  }
-
-  /** It is settled that nothing happened. Uses up an attempt, so that what is unknown each time ends. */
+  /** It is settled that nothing happened; when its target would be called again is not a person's to say. Uses up an attempt, so that what is unknown each time ends. */
   function sendAnew(at = 0): void {
+    const notBefore = Number(unknown?.detail?.notBefore ?? 0);
     attempt += 1;
-    desk.append({ k: 'unsent', ...about(), attempt, ...since() });
+    desk.append({ k: 'unsent', ...about(), attempt, ...since(true) });
     unknown = undefined;
-    next = at;
+    next = Math.max(at, notBefore);
     journaled = false;
     quickRetries += 1;
     firstSentAt = undefined;
@@ -194,10 +239,14 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return { op: task.id, at: clock.now(), label: operation.label };
   }
 
+  function records(last?: Json): Json[] {
+    if (last !== undefined) log.add(last, clock.now());
+    return log.take();
+  }
+
   /** The attempts since the last entry, which this one takes with it. */
-  function since(): { attempts?: Json[] } {
-    const made = attempts;
-    attempts = [];
+  function since(goesOn = false): { attempts?: Json[] } {
+    const made = log.take(goesOn);
     return made.length > 0 ? { attempts: made } : {};
   }
 
@@ -217,7 +266,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       become('parked');
     }
     await new Promise<void>((due) => desk.at(time, due));
-    if (desk.closed()) return false;
+    if (desk.closed() || aborted) return false;
     delete task.wakeAt;
     become('busy');
     return true;
@@ -225,7 +274,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
 
   /** The last attempt is known to have had no effect, and the next is not before `time`. */
   function putOff(time: number): void {
-    desk.append({ k: 'retry', ...about(), next: time, issuedAt, attempt, throttles, ...since() });
+    desk.append({ k: 'retry', ...about(), next: time, issuedAt, attempt, throttles, ...since(true) });
     journaled = true;
     open = false;
   }
@@ -261,10 +310,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
         n: sent,
         ...(operation.bodyHash === undefined ? {} : { body: operation.bodyHash }),
         ...(keyHash === undefined ? {} : { key: keyHash }),
+        ...(epoch === 0 ? {} : { epoch }),
       });
     }
     await desk.durable();
-    if (!desk.closed() && hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
+    if (!desk.closed() && !aborted && hasTime() && clock.now() + operation.timeout < desk.leasedUntil() - LEASE_MARGIN_MS) return true;
     if (operation.effect === 'unsafe' ? open : needed) unsent();
     return false;
   }
@@ -280,23 +330,31 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return {
       run: desk.run,
       op: task.id,
-      keyMaterial: task.keyMaterial,
+      keyMaterial,
       attempt,
+      ...(interrupted ? { interrupted } : {}),
       throttles,
       issuedAt,
       ...(firstSentAt === undefined ? {} : { firstSentAt }),
       quickRetries,
       remaining: Math.max(0, desk.deadline - RESERVE_MS - clock.now()),
       payloads: desk.payloads,
-      signal: effectful ? NEVER : desk.signal,
+      signal: signalOf(),
       clock,
       entropy: desk.entropy,
       services: desk.services,
     };
   }
 
+  /** What nobody waits for is broken off where that does no harm. */
+  function signalOf(): AbortSignal {
+    if (operation.effect === 'unsafe' || (effectful && !givenUp)) return NEVER;
+    if (!givenUp) return desk.signal;
+    return effectful ? givenUp.signal : AbortSignal.any([givenUp.signal, desk.signal]);
+  }
+
   /** An attempt that throws is a fault of its maker: final, and said so. */
-  async function ask(attempted: () => Promise<Verdict>): Promise<Verdict> {
+  async function ask<T extends Verdict | Live>(attempted: () => Promise<T>): Promise<T | Verdict> {
     try {
       return await attempted();
     } catch (thrown) {

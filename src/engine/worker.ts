@@ -12,6 +12,7 @@ import { createIntake, type Done, type Job, type Received } from './intake.ts';
 import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import { type Lineage, LostLineage, openLineage } from './lineage.ts';
+import type { Service } from './operation.ts';
 import { resolve, resolveEntries } from './payloads.ts';
 import type { Clock, Entropy, InboxItem, Observer, PayloadStore, RunRecord, Stub, WakeQueue, WorkStore } from './ports.ts';
 import { readJournal } from './read-journal.ts';
@@ -204,6 +205,8 @@ export function createWorker(ports: WorkerPorts): Worker {
       } catch (error) {
         return await putDown(toErrorData(error, 'E_INPUT_INVALID'));
       }
+      // What opens values of this journal is fetched now: while they are delivered nothing should have to be waited for.
+      await Promise.all(Object.values(ports.services).map((service) => (service as Service | undefined)?.ready?.(entries)));
       return await execute({
         workflow,
         input,

@@ -1,35 +1,43 @@
-/** One attempt of a call, from request to verdict: prepares, sends, classifies, and says what follows. Decides no row: that is classify.ts. */
-import type { AttemptEnv, Verdict } from '../engine/operation.ts';
-import { nextAttempt } from './backoff.ts';
+/** One attempt of a call, from request to verdict: prepares, sends and classifies. Decides no row: that is classify.ts. What follows from failing is failing.ts. */
+import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
 import { isSource, type Source } from './body.ts';
 import type { Call } from './call.ts';
-import { classify, type Decision } from './classify.ts';
+import { classify, type Decision, isRedirect } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
-import { failure, PreparedTooLate, unknownOutcome, unprepared } from './failures.ts';
 import type { Hints } from './hints.ts';
 import { keepBody } from './keep.ts';
-import { type Prepared, prepare } from './prepare.ts';
-import { type AttemptRecord, recordOf } from './record.ts';
+import { type Prepared, prepare, tooLate } from './prepare.ts';
+import { recordOf } from './record.ts';
 import { scrub } from './redact.ts';
 import { type Fetched, type StoredReply, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
+import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
+import type { WireRequest } from './transport.ts';
 import type { Spooled, Upload } from './upload.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
-export type Memory = { fresh: boolean; readonly spooled: Spooled };
+export type Memory = {
+  fresh: boolean;
+  /** An attempt may have done it: of this process; `undefined` before its first. */
+  maybeDone?: boolean;
+  readonly spooled: Spooled;
+};
 
-export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict> {
+export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
   const http = runtimeOf(env.services);
   const began = env.clock.now();
   /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
   const left = () => call.settings.limits.total - (env.clock.now() - began);
+  // Of attempts that another worker made all that is known is that there were some.
+  memory.maybeDone ??= env.interrupted === true || env.attempt > 1;
   let prepared: Prepared;
   try {
+    await call.load?.();
     prepared = await inTime(prepare(call, http, env), left(), env);
   } catch (error) {
-    return unprepared(call, env, error);
+    return (await failing()).unprepared(call, env, error);
   }
   let fresh = call.effect === 'unsafe' || memory.fresh;
   let refreshable = call.core.auth !== undefined;
@@ -39,38 +47,87 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     try {
       if (isSource(call.body)) upload = await inTime(open(call, http, env, memory), left(), env);
     } catch (error) {
-      return unprepared(call, env, error);
+      return (await failing()).unprepared(call, env, error);
     }
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) {
       upload?.drop();
-      return unprepared(call, env, new PreparedTooLate());
+      return (await failing()).unprepared(call, env, tooLate());
     }
-    let event: WireEvent = await send(call, http, prepared, env, { fresh, left: left(), traceparent, upload });
+    let event = await sending({ fresh, left: left(), traceparent, upload });
+    if ('type' in event) return event;
     if (event.phase !== 'answered') upload?.drop();
+    // The credential is for the API: another origin was not sent it, and has nothing to say of it.
+    if (event.phase === 'answered' && event.stranger) refreshable = false;
     // A stale socket is nobody's failure: once, on another, free of charge.
     const stale = event.phase === 'ambiguous' && event.why === 'broken' && !event.answering && event.reused;
     if (stale && call.effect !== 'unsafe' && !resent && left() > 0) {
       resent = true;
+      memory.maybeDone = true;
       fresh = true;
       continue;
     }
-    if (event.phase === 'answered') await scrub(event, prepared.secrets, http);
-    const fetched = await bodyToJudge(call, event, env);
-    if (fetched === 'gone')
-      event = { ...event, phase: 'ambiguous', why: 'broken', message: 'the stored body could not be read', answering: true };
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable, ...(fetched === 'gone' ? {} : { fetched }) });
+    const judged = await ready(event);
+    event = judged.event;
+    const { facts, hints } = factsOf(event, call, { ...judged, now: env.clock.now(), refreshable, maybeDone: memory.maybeDone });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
-      const renewed = await inTime(prepare(call, http, env, true), left(), env).catch(() => undefined);
-      if (renewed && renewed.credential !== prepared.credential) {
+      let renewed: Prepared;
+      try {
+        renewed = await inTime(prepare(call, http, env, prepared.credential), left(), env);
+      } catch (error) {
+        // A person must act, or a token could not be got just now. Nothing was done: a 401 says so.
+        const { isAboutCredentials, unprepared } = await failing();
+        if (isAboutCredentials(error))
+          return { ...unprepared(call, env, error), record: recordOf(decision, event, hints, env.attempt, resent) };
+        return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);
+      }
+      if (renewed.credential?.version !== prepared.credential?.version) {
         prepared = renewed;
+        refreshable = renewed.credential?.isOld === true;
         continue;
       }
       return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);
     }
     return conclude(call, decision, event, hints, env, memory, resent);
+  }
+
+  /** To be judged: without secrets, and with what the connection's own judges look at. */
+  async function ready(event: WireEvent): Promise<{ event: WireEvent; fetched?: Fetched }> {
+    await scrub(event, prepared.secrets, http);
+    if (event.phase === 'answered' && call.core.accountUrl) leadBack(event.headers, prepared.base, call.core.base().origin);
+    const fetched = await bodyToJudge(call, event, env);
+    if (fetched !== 'gone') return { event, fetched };
+    return { event: { ...event, phase: 'ambiguous', why: 'broken', message: 'the stored body could not be read', answering: true } };
+  }
+
+  /** A reply of `fetch` may be given to user code while it comes: then its event is still to be. */
+  async function sending(how: Sending): Promise<WireEvent | Live> {
+    if (!call.live) return send(call, http, prepared, env, how);
+    const { sendLive } = await import('./live.ts');
+    const { secrets } = prepared;
+    return sendLive({
+      call,
+      http,
+      secrets,
+      env,
+      conclusion,
+      keep: keepBody(call, env, http, secrets),
+      send: (more) => send(call, http, prepared, env, { ...how, ...more }),
+    });
+  }
+
+  /** Of an event after which nothing is sent again within this attempt. */
+  async function conclusion(event: WireEvent): Promise<Verdict> {
+    const judged = await ready(event);
+    const { facts, hints } = factsOf(judged.event, call, {
+      ...judged,
+      now: env.clock.now(),
+      refreshable: false,
+      maybeDone: memory.maybeDone,
+    });
+    return conclude(call, classify(judged.event, call.effect, facts), judged.event, hints, env, memory, resent);
   }
 }
 
@@ -80,20 +137,29 @@ async function open(call: Call, http: HttpRuntime, env: AttemptEnv, memory: Memo
   return openUpload(call.body as Source, http, env, memory.spooled);
 }
 
-/** A body that went elsewhere, or a handle on it, where the connection has something to say about replies. */
+/** A body that went elsewhere, or a handle on it, where somebody has something to say about replies. */
 async function bodyToJudge(call: Call, event: WireEvent, env: AttemptEnv): Promise<Fetched | 'gone'> {
-  const { successWhen, inFlightWhen } = call.core.judge;
-  if (event.phase !== 'answered' || (successWhen === undefined && inFlightWhen === undefined)) return {};
+  const { successWhen, inFlightWhen, shouldRetry, hint } = call.judge;
+  if (event.phase !== 'answered' || (successWhen ?? inFlightWhen ?? shouldRetry ?? hint) === undefined) return {};
   if (event.stored === undefined && call.as !== 'file') return {};
   const { lookAt } = await import('./fetched.ts');
   return lookAt(JSON.parse(storeReply(event)) as StoredReply, call, env).catch(() => 'gone');
+}
+
+/** Classes of decisions after which nobody knows. */
+const MAY_HAVE_HAPPENED: ReadonlySet<Decision['class']> = new Set(['ambiguous', 'transient']);
+
+/** Where a base URL is an account's own, code knows it by another name: what links lead to must be a call of the same connection. */
+function leadBack(headers: Record<string, string>, base: string, known: string): void {
+  if (headers.link) headers.link = headers.link.replaceAll(`<${base}/`, `<${known}/`);
+  if (headers.location?.startsWith(`${base}/`)) headers.location = known + headers.location.slice(base.length);
 }
 
 /** What takes longer is given up: it must not be sent afterwards. */
 async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {
   let timer: { cancel(): void } | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = env.clock.timer(ms, () => reject(new PreparedTooLate()));
+    timer = env.clock.timer(ms, () => reject(tooLate()));
   });
   try {
     return await Promise.race([work, late]);
@@ -102,41 +168,59 @@ async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise
   }
 }
 
-function send(
-  call: Call,
-  http: HttpRuntime,
-  prepared: Prepared,
-  env: AttemptEnv,
-  now: { fresh: boolean; left: number; traceparent: string | undefined; upload: Upload | undefined },
-): Promise<WireEvent> {
+type Sending = {
+  readonly fresh: boolean;
+  readonly left: number;
+  readonly traceparent: string | undefined;
+  readonly upload: Upload | undefined;
+  readonly sink?: OpenSink;
+  readonly signal?: AbortSignal;
+};
+
+async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: AttemptEnv, now: Sending): Promise<WireEvent> {
   const { core, settings } = call;
   const { limits } = settings;
-  return http.transport.send({
+  const request: WireRequest = {
     allowed: core.allowed,
     connectTimeout: core.connectTimeout,
     origin: prepared.origin,
     method: call.method,
     path: prepared.path,
     headers: headersOf(prepared, now),
-    body: now.upload?.body ?? (isSource(call.body) ? null : call.body),
+    body: now.upload?.body ?? prepared.body ?? (isSource(call.body) ? null : call.body),
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
-    sink: keepBody(env, http, prepared.secrets),
     fresh: now.fresh,
-    signal: env.signal,
+    signal: now.signal ?? env.signal,
+    sink: now.sink ?? keepBody(call, env, http, prepared.secrets),
+  };
+  const event = await http.transport.send(request);
+  if (event.phase !== 'answered' || !followed(call, event.status)) return event;
+  const { follow } = await import('./redirects.ts');
+  return follow(event, request, {
+    transport: http.transport,
+    clock: env.clock,
+    secrets: prepared.secrets,
+    hidePath: call.settings.hidePath === true,
+    accepted: call.accepted,
+    telling: call.everyStatus,
   });
 }
 
-function headersOf(
-  { headers }: Prepared,
-  { traceparent, upload }: { traceparent: string | undefined; upload: Upload | undefined },
-): Prepared['headers'] {
+const followed = ({ method, effect, redirects, accepted }: Call, status: number): boolean =>
+  // To follow is to send again: never what may have had an effect.
+  redirects === 'follow' && (method === 'GET' || method === 'HEAD') && effect !== 'unsafe' && isRedirect(status) && !accepted.has(status);
+
+function headersOf({ headers }: Prepared, { traceparent, upload }: Sending): Prepared['headers'] {
   if (traceparent === undefined && upload === undefined) return headers;
   // A traceparent that the user gave is his own.
   return { ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }), ...headers, ...upload?.headers };
 }
 
-function conclude(
+/** Most calls succeed: what becomes of the others is loaded with the first of them. */
+const failing = () => import('./failing.ts');
+
+async function conclude(
   call: Call,
   decision: Decision,
   event: WireEvent,
@@ -144,63 +228,12 @@ function conclude(
   env: AttemptEnv,
   memory: Memory,
   resent: boolean,
-): Verdict {
+): Promise<Verdict> {
   const record = recordOf(decision, event, hints, env.attempt, resent);
   const value = event.phase === 'answered' && decision.act !== 'unknown' ? storeReply(event) : undefined;
   memory.fresh = decision.fresh === true;
-  switch (decision.act) {
-    case 'done':
-      return { type: 'done', value, record };
-    case 'unknown':
-      return { type: 'unknown', error: unknownOutcome(call, event, env), record };
-    case 'retry':
-    case 'wait':
-    case 'later': {
-      const next = nextAttempt(decision, hints.hint, {
-        policy: call.settings.retry,
-        attempt: env.attempt,
-        throttles: env.throttles,
-        issuedAt: env.issuedAt,
-        now: env.clock.now(),
-        quickRetries: env.quickRetries,
-        remaining: env.remaining,
-        window: Math.max(0, ...call.core.rateLimits.map(({ per }) => per)),
-        random: env.entropy.random,
-      });
-      if ('over' in next) return final(call, decision, event, env, value, { ...record, over: next.over }, next);
-      return {
-        type: 'again',
-        at: next.at,
-        counts: next.counts,
-        error: failure(call, event, env, ''),
-        record: { ...record, next: next.at },
-      };
-    }
-    default:
-      return final(call, decision, event, env, value, record);
-  }
-}
-
-function final(
-  call: Call,
-  decision: Decision,
-  event: WireEvent,
-  env: AttemptEnv,
-  value: string | undefined,
-  record: AttemptRecord,
-  next?: { over: 'attempts' | 'throttles' | 'deadline'; at?: number },
-): Verdict {
-  if (call.everyStatus && value !== undefined) return { type: 'done', value, record };
-  const { retry } = call.settings;
-  const because =
-    next === undefined
-      ? ''
-      : next.over === 'deadline'
-        ? `; the next attempt could not be made before the deadline of ${retry.deadline} ms (retry.deadline)`
-        : next.over === 'throttles'
-          ? `; it was throttled ${env.throttles + 1} times (retry.throttles)`
-          : ` after ${env.attempt} attempt${env.attempt === 1 ? '' : 's'}`;
-  const error = failure(call, event, env, because, next?.over === 'deadline' ? 'E_DEADLINE' : 'E_CALL_FAILED');
-  if (decision.class === 'ambiguous' && call.effect !== 'safe') error.detail = { ...error.detail, mayHaveHappened: true };
-  return { type: 'fail', error, ...(value === undefined ? {} : { value }), record };
+  if (MAY_HAVE_HAPPENED.has(decision.class)) memory.maybeDone = true;
+  if (decision.act === 'done') return { type: 'done', value, record };
+  const { afterFailure } = await failing();
+  return afterFailure({ call, decision, event, hints, env, value, record });
 }

@@ -40,7 +40,7 @@ export function nextAttempt(decision: Decision, hint: Hint | undefined, situatio
 }
 
 /** Jitter only adds: nobody comes before the time that the API gave. */
-function hinted({ delay }: Hint, { random }: Situation): number {
+export function hinted({ delay }: Hint, { random }: Pick<Situation, 'random'>): number {
   return delay + random() * Math.min(30_000, 1_000 + 0.1 * delay);
 }
 

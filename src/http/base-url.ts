@@ -1,8 +1,10 @@
-/** Where a connection's API is: a fixed URL, or a variable of the stage that is read when it is needed. */
+/** Where a connection's API is: a fixed URL, a variable of the stage that is read when it is needed, or one of each account's own. */
 import { HoldfastError } from '../engine/errors.ts';
 import { bad } from './settings.ts';
 
 export type BaseUrl = { readonly variable: string };
+/** The base URL of one account, from its name and the metadata of its stored credential: `(shop) => `https://${shop}.myshopify.com``. */
+export type AccountBaseUrl = (account: string, metadata: Readonly<Record<string, string>>) => string;
 /** `prefix`: the base URL's own path without a trailing slash. */
 export type Base = { readonly origin: string; readonly prefix: string; readonly hostname: string };
 
@@ -14,7 +16,9 @@ export function vars(name: string): BaseUrl {
 }
 
 /** Returns how to get at the base. A text is checked at once (`E_BAD_OPTION`), a variable when it is first read. */
-export function baseOf(baseUrl: string | BaseUrl, where: string): () => Base {
+export function baseOf(baseUrl: string | BaseUrl | AccountBaseUrl, where: string, name: string): () => Base {
+  // Before a credential is read nobody knows it. RFC 6761: a name that never is one.
+  if (typeof baseUrl === 'function') return () => ({ origin: `https://${name}.invalid`, prefix: '', hostname: `${name}.invalid` });
   if (typeof baseUrl === 'string') {
     const base = parseBase(baseUrl, where, 'baseUrl');
     return () => base;
@@ -42,6 +46,19 @@ export function baseOf(baseUrl: string | BaseUrl, where: string): () => Base {
   };
 }
 
+/** Throws `E_BAD_OPTION`, whatever the function does. */
+export function accountBase(baseUrl: AccountBaseUrl, account: string, metadata: Readonly<Record<string, string>>, where: string): Base {
+  const field = `baseUrl of account ${JSON.stringify(account)}`;
+  let url: unknown;
+  try {
+    url = baseUrl(account, metadata);
+  } catch (thrown) {
+    return bad(where, field, `could not be made: its function threw ${thrown instanceof Error ? thrown.name : 'something'}`);
+  }
+  if (typeof url !== 'string') return bad(where, field, 'is not a text: its function must return a URL');
+  return parseBase(url, where, field);
+}
+
 function parseBase(text: string, where: string, field: string): Base {
   let url: URL;
   try {
@@ -54,4 +71,11 @@ function parseBase(text: string, where: string, field: string): Base {
   if (url.username !== '' || url.password !== '') bad(where, field, 'must not contain a user or password: use auth with secret()');
   if (url.search !== '' || url.hash !== '') bad(where, field, 'must not have a query or fragment');
   return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, ''), hostname: url.hostname };
+}
+
+/** The path and query of a URL, relative to `base`, for URLs that an API names; `undefined` where it is of another origin or above the base's path. */
+export function pathBelow({ origin, prefix }: Base, url: URL): string | undefined {
+  const bare = url.username === '' && url.password === '';
+  const inside = bare && url.origin === origin && (prefix === '' || url.pathname === prefix || url.pathname.startsWith(`${prefix}/`));
+  return inside ? (url.pathname.slice(prefix.length) || '/') + url.search : undefined;
 }

@@ -1,7 +1,8 @@
 /** One logical call, ready to become an operation: method, path, body, settings. Builds from the options of a verb; sends nothing. */
 import type { Effect } from '../engine/operation.ts';
 import { type Body, bodyOf } from './body.ts';
-import { type Core, effectOf, settingsFor } from './core.ts';
+import { type Core, effectOf, type Judge, settingsFor } from './core.ts';
+import { checkCarries, keyField } from './key-field.ts';
 import type { As, BodyOptions } from './options.ts';
 import { requestPath } from './path.ts';
 import { checkSchema, statusesOf } from './schema.ts';
@@ -24,26 +25,42 @@ export type Call = {
   readonly accepted: ReadonlySet<number>;
   readonly as?: As;
   readonly key?: string;
+  /** `manual`: a redirect is an answer like any other. */
+  readonly redirects: 'error' | 'follow' | 'manual';
   /** Every final answer is a reply, whatever its status: `fetch`. */
   readonly everyStatus: boolean;
+  readonly signal?: AbortSignal;
+  /** `fetch`: where user code finds the body of a reply that is still coming. */
+  readonly live?: { body?: ReadableStream<Uint8Array> };
+  /** The idempotency key that an SDK put into the body: ours takes its place. */
+  readonly bodyKey?: string;
+  /** What reads its replies: the connection's, unless the kind of call brings its own. */
+  readonly judge: Judge;
+  /** Loads what `judge` needs, before an attempt. */
+  readonly load?: () => Promise<void>;
 };
 
-const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'json', 'form', 'multipart', 'body']);
+const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'form', 'multipart', 'body']);
 export const AGENT = 'holdfast';
 const ACCEPT = 'application/json, */*;q=0.8';
 export const ENCODINGS = 'gzip, deflate, br';
 
 /** Throws `E_BAD_OPTION`, `E_BAD_DURATION`, `E_REQUEST_INVALID`, `E_NOT_SERIALISABLE`. */
 export function buildCall(core: Core, method: string, path: string, options: BodyOptions): Call {
-  const label = options.label === undefined ? `${method} ${core.id} ${shown(path)}` : `${method} ${core.id} ${String(options.label)}`;
+  const base = settingsFor(core, method, path);
+  const label = labelOf(core, method, path, options.hidePath ?? base.hidePath, options.label);
   onlyKnown(options, FIELDS, label);
-  const settings = settle(settingsFor(core, method, path), options, label);
+  const settings = settle(base, options, label);
   if (options.as !== undefined && !['json', 'text', 'bytes', 'file'].includes(options.as))
     bad(label, 'as', "must be 'json' | 'text' | 'bytes' | 'file'");
   if (options.as === 'file' && options.schema !== undefined) bad(label, 'schema', "cannot be given with as: 'file', which reads nothing");
   if (options.key !== undefined && (typeof options.key !== 'string' || options.key === '')) bad(label, 'key', 'must be a text');
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) bad(label, 'signal', 'must be an AbortSignal');
   checkSchema(options.schema, label);
   const body = bodyOf(method, options, settings.arrays, label);
+  const effect = effectOf(core, settings, method, label);
+  const field = keyField(core, effect);
+  if (field !== undefined) checkCarries(options.json, field, label);
   const named = statusesOf(options.schema);
   return {
     core,
@@ -61,13 +78,28 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     ...(body.hash === undefined ? {} : { bodyHash: body.hash }),
     ...(options.json === undefined ? {} : { json: options.json }),
     settings,
-    effect: effectOf(core, settings, method, label),
+    effect,
     accepted: named.length === 0 ? settings.acceptStatus : new Set([...settings.acceptStatus, ...named]),
     ...(options.as === undefined ? {} : { as: options.as }),
     ...(options.key === undefined ? {} : { key: options.key }),
+    redirects: settings.redirects,
     everyStatus: false,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    judge: core.judge,
   };
 }
+
+/** For people, and in every error from the first on. */
+export function labelOf(core: Core, method: string, path: string, hidden?: boolean, label?: string): string {
+  return `${method} ${core.id} ${label === undefined ? (hidden ? HIDDEN_PATH : shown(path)) : String(label)}`;
+}
+
+/** Whether the path is not for people, by call, route and connection. */
+export function hiddenBy(core: Core, method: string, path: string, { hidePath }: { hidePath?: boolean }): boolean {
+  return hidePath ?? settingsFor(core, method, path).hidePath ?? false;
+}
+
+const HIDDEN_PATH = '‹hidden path›';
 
 /** Queries may hold what is not for logs. */
 export function shown(path: string): string {

@@ -33,6 +33,8 @@ export type Facts = {
   judged?: 'throttle' | 'transient' | 'permanent' | undefined;
   /** The body was over the cap, and that is to fail. */
   tooLarge?: boolean;
+  /** `goneIsDone`: a status that says that it is done already, after an attempt that may have done it. */
+  gone?: boolean;
 };
 
 export type Row =
@@ -46,6 +48,7 @@ export type Row =
   | 'body over the cap'
   | 'invalid HTTP'
   | 'accepted status'
+  | 'gone is done'
   | '2xx'
   | '2xx judged'
   | '3xx'
@@ -115,6 +118,7 @@ function notSent(why: Extract<CallEvent, { phase: 'not-sent' }>['why']): Decisio
 
 function answered(status: number, effect: Effect, facts: Facts): Decision {
   if (facts.accepted) return row('accepted status', 'success', 'done');
+  if (facts.gone && effect === 'idempotent') return row('gone is done', 'success', 'done');
   if (facts.tooLarge) return row('body over the cap', 'permanent', 'fail');
   if (status >= 200 && status < 300) return success(effect, facts.judged);
   return serversWord(byStatus(status, effect, facts), facts.shouldRetry);
@@ -195,6 +199,10 @@ function byStatus(status: number, effect: Effect, facts: Facts): Decision {
   if (effect === 'keyed' && facts.replayed) return row('500 replayed', 'permanent', 'fail', true);
   return { ...row(status === 500 ? '500' : 'other 5xx', 'transient', unlessUnsafe(effect), true), retries: 3 };
 }
+
+/** The statuses that say where else to look. The others of 3xx are answers. */
+export const isRedirect = (status: number): boolean =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 
 function unlessUnsafe(effect: Effect): 'retry' | 'unknown' {
   return effect === 'unsafe' ? 'unknown' : 'retry';

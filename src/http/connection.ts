@@ -1,19 +1,44 @@
 /** `connection()`: one external API as user code sees it. Each verb is one durable call in a run, and a resilient client outside. */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { currentRun } from '../engine/context.ts';
 import { buildCall, type Call } from './call.ts';
-import { type Core, forAccount, makeCore } from './core.ts';
-import { callOfFetch, type Fetch, responseOf } from './fetch.ts';
+import { type Core, checkAccount, forAccount, makeCore } from './core.ts';
+import { callOfFetch, type Fetch } from './fetch.ts';
+import { givenKey, onceByKey } from './given-key.ts';
+import { type GraphqlReply, graphqlCall, openEnvelope } from './graphql.ts';
 import { callOperation } from './operation.ts';
-import type { BodyOptions, CallOptions, ConnectionOptions } from './options.ts';
+import type { BodyOptions, CallOptions, ConnectionOptions, GraphqlOptions, PagesOptions, PollOptions, Schema } from './options.ts';
+import type { Paging } from './paging.ts';
 import { callPlainly } from './plain.ts';
-import type { Fetched } from './reply.ts';
-import type { ReplyOf } from './reply-types.ts';
+import { poll } from './poll.ts';
+import type { Fetched, Reply } from './reply.ts';
+import type { DataOf, ItemOf, ReplyOf } from './reply-types.ts';
+import { responseOf } from './response.ts';
 import { plainRuntime } from './runtime.ts';
 import { typedReply } from './schema.ts';
 import { bad } from './settings.ts';
 
 type Bodyless = <const Options extends CallOptions = CallOptions>(path: string, options?: Options) => Promise<ReplyOf<Options>>;
 type WithBody = <const Options extends BodyOptions = BodyOptions>(path: string, options?: Options) => Promise<ReplyOf<Options>>;
+
+type Pages = <const S extends Schema | undefined = undefined, One = ItemOf<DataOf<S>>>(
+  path: string,
+  options?: Omit<PagesOptions, 'schema' | 'items' | 'next'> & {
+    schema?: S;
+    items?: (reply: Reply<DataOf<S>>) => Iterable<One>;
+    next?: Paging<DataOf<S>>;
+  },
+) => AsyncIterable<One>;
+
+type Poll = <const S extends Schema | undefined = undefined>(
+  target: string | Reply,
+  options?: Omit<PollOptions, 'schema' | 'until'> & { schema?: S; until?: (reply: Reply<DataOf<S>>) => boolean | 'failed' },
+) => Promise<Reply<DataOf<S>>>;
+type Graphql = <const S extends StandardSchemaV1 | undefined = undefined>(
+  query: string,
+  variables?: { readonly [name: string]: unknown },
+  options?: Omit<GraphqlOptions, 'schema'> & { schema?: S },
+) => Promise<GraphqlReply<DataOf<S>>>;
 
 export type Connection = {
   readonly name: string;
@@ -32,9 +57,21 @@ export type Connection = {
     path: string,
     options?: Options,
   ) => Promise<ReplyOf<Options>>;
-  /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. In a run `init.signal` is not looked at. */
+  /**
+   * The items of a list that comes in pages, one call a page, each page asked for when it is needed. Beginning anew with every iteration.
+   * Besides what calls throw: `E_PAGING` for a page that was read before, is outside the connection, or is one more than `maxPages`.
+   */
+  readonly pages: Pages;
+  /**
+   * Asks at `target` until it is done: a path, or a reply that names one in `Operation-Location` or `Location`. A 303 leads to the result.
+   * Never sooner than the API's `Retry-After` allows. Besides what calls throw: `CallError` with `E_DEADLINE` after `timeout`.
+   */
+  readonly poll: Poll;
+  /** A query is `safe`; a mutation is `keyed` where the connection has an `idempotencyKey`, otherwise `unsafe`. `errors` in the reply are a `CallError`. */
+  readonly graphql: Graphql;
+  /** Hand it to an SDK: a drop-in for `fetch`, for URLs below `baseUrl`. */
   readonly fetch: Fetch;
-  /** The same API for one customer of ours: part of every identity and idempotency key. */
+  /** The same API for one customer of ours: part of every identity and idempotency key, with the credential that is stored for it. */
   for(account: string): Connection;
 };
 
@@ -48,8 +85,8 @@ export function connection(options: ConnectionOptions): Connection {
 
 /** The longest that one attempt of any call may take by the connection's own options, ms; a call can still set its own. */
 export function maxTimeout(connection: Connection): number {
-  const { settings, routes } = coreOf(connection);
-  return Math.max(settings.limits.total, ...routes.map((route) => route.settings.limits.total));
+  const { settings, routes, profiled } = coreOf(connection);
+  return Math.max(settings.limits.total, ...[...routes, ...profiled].map((route) => route.settings.limits.total));
 }
 
 /** Throws `E_BAD_OPTION` if the variable that `baseUrl: vars(…)` reads is not set or no URL. */
@@ -61,6 +98,9 @@ export function checkBaseUrl(connection: Connection): void {
 export function secretsOf(connection: Connection): readonly string[] {
   return coreOf(connection).auth?.secrets.map(({ secret }) => secret) ?? [];
 }
+
+/** At which path a reply was given, for what it names relative to that. */
+const requested = new WeakMap<Reply, string>();
 
 function coreOf(connection: Connection): Core {
   return cores.get(connection) ?? bad('connections', 'entry', 'is not made by connection()');
@@ -85,10 +125,27 @@ function connectionOf(core: Core): Connection {
         bad(`connection "${core.name}"`, 'method', `must be an HTTP method, not ${String(method)}`);
       return send(core, method.toUpperCase(), path, options);
     },
+    pages(path: string, options: PagesOptions = {}) {
+      const { next = core.paging } = options;
+      if (typeof next?.walk !== 'function')
+        bad(
+          `connection "${core.name}"`,
+          'next',
+          'of pages() must be byLink(), byCursor(…), byOffset(…), byPage(…), byNextUrl(…) or byFunction(…)',
+        );
+      return next.walk({ core, send }, path, options);
+    },
+    async poll(target: string | Reply, options: PollOptions = {}) {
+      return poll({ core, send }, target, (typeof target === 'object' && requested.get(target)) || '/', options);
+    },
+    async graphql(query: string, variables?: unknown, options: GraphqlOptions = {}) {
+      const call = graphqlCall(core, query, variables, options);
+      const { text, fetched } = await issue(call);
+      return typedReply(text, { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope, fetched });
+    },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
-      const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-      const { text, fetched } = await issue(call, signal ?? undefined);
+      const { text, fetched } = await onceByKey(call, issue);
       return responseOf(text, call, fetched);
     },
     for: (account: string) => connectionOf(forAccount(core, account)),
@@ -100,14 +157,17 @@ function connectionOf(core: Core): Connection {
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
   const { text, fetched } = await issue(call);
-  return typedReply(text, options, call.label, fetched);
+  const reply = await typedReply(text, options, call.label, { gone: call.settings.goneIsDone, fetched });
+  requested.set(reply, call.path);
+  return reply;
 }
 
-async function issue(call: Call, signal?: AbortSignal): Promise<{ text: string; fetched: Fetched }> {
+async function issue(call: Call): Promise<{ text: string; fetched: Fetched }> {
+  checkAccount(call.core);
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
   const text = here
-    ? await here.run.issue(operation)
-    : await callPlainly(operation, { runtime: plainRuntime(), ...(signal === undefined ? {} : { signal }) });
-  return { text: text as string, fetched: operation.taken() };
+    ? operation.open((await here.run.issue(operation)) as string)
+    : ((await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string);
+  return { text, fetched: operation.taken() };
 }

@@ -7,18 +7,25 @@ import { isIP, type LookupFunction, connect as netConnect, type Socket } from 'n
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Clock } from '../engine/ports.ts';
-import { type Address, type Allowed, refusal, type Target } from './guard.ts';
+import { plainAddress } from './addresses.ts';
+import type { Opening } from './exchange.ts';
+import { type Forbidden, forbiddenBy } from './forbidden.ts';
+import type { Address, Allowed, Target } from './guard.ts';
+import { refusal } from './refusal.ts';
 
 /** All addresses of a name. Rejects with a system error (`ENOTFOUND`, `EAI_AGAIN`). */
 export type Resolve = (hostname: string) => Promise<readonly Address[]>;
 
-export const systemResolve: Resolve = (hostname) =>
+const systemResolve: Resolve = (hostname) =>
   new Promise((resolve, reject) => {
     lookup(hostname, { all: true, verbatim: true }, (error, addresses) => {
       if (error) reject(error);
       else resolve(addresses.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })));
     });
   });
+
+/** Opens a socket to the first of these addresses that answers. */
+export type Dial = (target: Target, addresses: readonly Address[], open: () => Socket) => Socket;
 
 /** A refusal of the guard; `code` tells it from what sockets throw. */
 export class GuardRefusal extends Error {
@@ -28,22 +35,30 @@ export class GuardRefusal extends Error {
 
 export type ConnectorOptions = {
   readonly clock: Clock;
-  readonly resolve: Resolve;
+  /** Default: the system's. */
+  readonly resolve?: Resolve | undefined;
   readonly allowed: readonly Allowed[];
+  /** What is closed whatever is allowed. Default: what the process's environment says of Lambda and of credentials. */
+  readonly forbidden?: Forbidden | undefined;
   readonly timeout: number;
+  /** For tests. Default: `open()`. */
+  readonly dial?: Dial | undefined;
   /** Certificates to trust in place of the system's. */
-  readonly ca?: string;
+  readonly ca?: string | undefined;
 };
 
 /** Sessions are resumed: a fresh connection for each unsafe call would otherwise pay a whole handshake. */
 const MAX_SESSIONS = 100;
 
-export function connector(options: ConnectorOptions): buildConnector.connector {
-  const { clock, resolve, allowed } = options;
+/** `opening`: how long each part of it took, as far as it came. */
+export type Connect = (options: buildConnector.Options, callback: buildConnector.Callback, opening?: Opening) => void;
+
+export function connector(options: ConnectorOptions): Connect {
+  const { clock, allowed, resolve = systemResolve, forbidden = forbiddenBy(process.env) } = options;
   const sessions = new Map<string, Buffer>();
 
-  return ({ hostname, protocol, port, servername }, callback) => {
-    const target: Target = { protocol, hostname, port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+  return ({ hostname, protocol, port, servername }, callback, opening = {}) => {
+    const target: Target = { protocol, hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
     let socket: Socket | undefined;
     let over = false;
     const finish = (error: Error | null) => {
@@ -58,24 +73,44 @@ export function connector(options: ConnectorOptions): buildConnector.connector {
     const timer = clock.timer(options.timeout, () =>
       finish(Object.assign(new Error(`no connection within ${options.timeout} ms`), { code: 'ETIMEDOUT' })),
     );
+    let since = clock.now();
+    const took = (part: keyof Opening) => {
+      const now = clock.now();
+      opening[part] = now - since;
+      since = now;
+    };
     const literal = isIP(hostname);
     const known: Promise<readonly Address[]> =
       literal === 0 ? resolve(hostname) : Promise.resolve([{ address: hostname, family: literal === 6 ? 6 : 4 }]);
     known
       .then((addresses) => {
-        const refused = refusal(target, addresses, allowed);
-        if (refused !== undefined) throw new GuardRefusal(refused);
         if (over) return;
-        socket = open(target, addresses, servername);
-        socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', () => {
-          const address = socket?.remoteAddress;
-          const seen =
-            address === undefined
-              ? 'the socket closed at once'
-              : refusal(target, [{ address, family: isIP(address) === 6 ? 6 : 4 }], allowed);
-          finish(seen === undefined ? null : new GuardRefusal(seen));
+        if (literal === 0) took('dns');
+        const refused = refusal(target, addresses, allowed, forbidden);
+        if (refused !== undefined) throw new GuardRefusal(refused);
+        const dialled = () => open(target, addresses, servername);
+        const opened = options.dial ? options.dial(target, addresses, dialled) : dialled();
+        socket = opened;
+        opened.once('connect', () => {
+          took('connect');
+          if (protocol !== 'https:') verify();
         });
-        socket.on('error', finish);
+        opened.once('secureConnect', () => {
+          took('tls');
+          verify();
+        });
+        opened.on('error', finish);
+        function verify(): void {
+          const { remoteAddress } = opened;
+          // Gone already: that is a broken connection, and says nothing of where it led.
+          if (remoteAddress === undefined) {
+            finish(Object.assign(new Error('closed at once'), { code: 'ECONNRESET' }));
+            return;
+          }
+          const seen = plainAddress(remoteAddress);
+          const checked = addresses.some(({ address }) => plainAddress(address) === seen);
+          finish(checked ? null : new GuardRefusal('the socket leads elsewhere than to the addresses that were checked'));
+        }
       })
       .catch(finish);
   };

@@ -2,33 +2,65 @@
 import { milliseconds } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
 import { type Auth, isAuth } from './auth.ts';
-import { type Base, baseOf } from './base-url.ts';
+import { type AccountBaseUrl, accountBase, type Base, baseOf } from './base-url.ts';
 import { type Allowed, compileAllow } from './guard.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
 import type { ConnectionOptions, RateLimit, RouteOptions } from './options.ts';
+import type { Paging } from './paging.ts';
 import { pathPattern } from './path.ts';
+import { lent } from './profile.ts';
 import { bad, COMMON_FIELDS, DEFAULTS, onlyKnown, positive, type Settings, settle, wholeNumber } from './settings.ts';
 
-export type Route = { readonly method?: string; matches(path: string): boolean; readonly settings: Settings };
+export type Route = {
+  readonly method?: string;
+  matches(path: string): boolean;
+  readonly settings: Settings;
+  /** What it says over what lies beneath it: a profile's route. */
+  over(base: Settings): Settings;
+};
 
-export type IdempotencyKey = { readonly header: string; readonly quoted: boolean; readonly ttl: number };
+/** In a header, or in a field of the JSON body. */
+export type IdempotencyKey = { readonly ttl: number } & (
+  | { readonly header: string; readonly quoted: boolean }
+  | { readonly field: string }
+);
+
+/** What reads replies for this API. */
+export type Judge = Pick<
+  ConnectionOptions,
+  'successWhen' | 'inFlightWhen' | 'unavailableMeansUntouched' | 'hint' | 'shouldRetry' | 'readError'
+>;
 
 export type Core = {
   readonly name: string;
   readonly account?: string;
   /** `crm` or `crm@account`: in identities and labels. */
   readonly id: string;
+  /** As far as it is known without a credential. */
   base(): Base;
+  /** Where the call is sent. Throws `E_BAD_OPTION`. */
+  baseFor(metadata: Readonly<Record<string, string>>): Base;
   readonly auth?: Auth;
+  /** Calls need `.for(account)`: the credential or the base URL is of an account. */
+  readonly perAccount: boolean;
   readonly settings: Settings;
   readonly routes: readonly Route[];
+  /** Of its profile, beneath `routes`. */
+  readonly profiled: readonly Route[];
   readonly idempotencyKey?: IdempotencyKey;
   readonly allowed: Allowed;
   readonly connectTimeout: number;
+  /** For each account by itself: admission counts by (connection, account). */
   readonly rateLimits: readonly { readonly requests: number; readonly per: number }[];
-  readonly judge: Pick<ConnectionOptions, 'successWhen' | 'inFlightWhen' | 'unavailableMeansUntouched'>;
+  readonly paging?: Paging;
+  readonly accountUrl?: AccountBaseUrl;
+  /** The path of its GraphQL. */
+  readonly graphql: string;
+  readonly judge: Judge;
 };
 
+/** Kept by the store in a key of at most 1,024 bytes. */
+const ACCOUNT = /^[ -~\u00a0-\uffff]{1,256}$/;
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 const ROUTE_FIELDS = new Set<string>([...COMMON_FIELDS, 'method', 'path']);
 const CONNECTION_FIELDS = new Set<string>([
@@ -44,50 +76,83 @@ const CONNECTION_FIELDS = new Set<string>([
   'successWhen',
   'inFlightWhen',
   'unavailableMeansUntouched',
+  'paging',
+  'profile',
+  'hint',
+  'shouldRetry',
+  'readError',
+  'graphql',
 ]);
 
 /** Throws `E_BAD_OPTION` or `E_BAD_DURATION`, naming connection and field. */
-export function makeCore(options: ConnectionOptions): Core {
-  if (typeof options !== 'object' || options === null) bad('connection', 'options', 'must be an object');
-  const { name, auth } = options;
+export function makeCore(given: ConnectionOptions): Core {
+  if (typeof given !== 'object' || given === null) bad('connection', 'options', 'must be an object');
+  const { name, auth, profile } = given;
   const where = `connection ${JSON.stringify(name)}`;
   if (typeof name !== 'string' || !NAME.test(name))
     bad(where, 'name', 'must be 1–64 characters of a–z, 0–9 and "-", beginning with a letter');
-  onlyKnown(options, CONNECTION_FIELDS, where);
-  if (auth !== undefined && !isAuth(auth)) bad(where, 'auth', "must be made by bearer(), basic() or header(), with secret('name')");
-  const settings = settle(DEFAULTS, options, where);
+  onlyKnown(given, CONNECTION_FIELDS, where);
+  if (profile !== undefined && typeof profile?.title !== 'string')
+    bad(where, 'profile', 'must be one of holdfast/profiles, or an object of their form');
+  const options: ConnectionOptions = profile === undefined ? given : { ...lent(profile), ...given };
+  if (auth !== undefined && !isAuth(auth))
+    bad(where, 'auth', "must be made by bearer(), basic(), header(), query(), sign() or oauth2…(), with secret('name')");
+  const settings = settle(profile === undefined ? DEFAULTS : settle(DEFAULTS, profile, `${where}: profile`), given, where);
   const key = options.idempotencyKey === undefined ? undefined : keyOf(options.idempotencyKey, where);
   checkKeyed(settings, key, where);
-  for (const field of ['successWhen', 'inFlightWhen'] as const) {
+  if (options.graphql !== undefined && typeof options.graphql !== 'string') bad(where, 'graphql', "must be a path such as '/graphql'");
+  for (const field of ['successWhen', 'inFlightWhen', 'hint', 'shouldRetry', 'readError'] as const) {
     if (options[field] !== undefined && typeof options[field] !== 'function') bad(where, field, 'must be a function of the reply');
   }
+  const base = baseOf(options.baseUrl, where, name);
   return {
     name,
     id: name,
-    base: baseOf(options.baseUrl, where),
+    base,
+    baseFor: base,
+    perAccount: auth?.perAccount === true || typeof options.baseUrl === 'function',
     ...(auth === undefined ? {} : { auth }),
     settings,
-    routes: routesOf(options.routes, settings, key, where),
+    routes: routesOf(given.routes, settings, key, where),
+    profiled: routesOf(profile?.routes, settings, key, `${where}: profile`),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     allowed: compileAllow(options.allow ?? [], where),
     connectTimeout: options.connectTimeout === undefined ? 3_000 : positive(options.connectTimeout, where, 'connectTimeout'),
     rateLimits: ratesOf(options.rateLimit, where),
+    ...(options.paging === undefined ? {} : { paging: options.paging }),
+    graphql: options.graphql ?? '/graphql',
     judge: options,
+    ...(typeof options.baseUrl === 'function' ? { accountUrl: options.baseUrl } : {}),
   };
 }
 
 export function forAccount(core: Core, account: string): Core {
   const where = `connection "${core.name}"`;
-  if (typeof account !== 'string' || account === '' || account.length > 256)
-    bad(where, 'for(account)', 'must be a text of 1–256 characters');
-  return { ...core, account, id: `${core.name}@${encodeURIComponent(account)}` };
+  if (typeof account !== 'string' || !ACCOUNT.test(account) || !account.isWellFormed())
+    bad(where, 'for(account)', 'must be a text of 1–256 characters without control characters');
+  const { accountUrl } = core;
+  return {
+    ...core,
+    account,
+    id: `${core.name}@${encodeURIComponent(account)}`,
+    ...(accountUrl === undefined ? {} : { baseFor: (metadata) => accountBase(accountUrl, account, metadata, where) }),
+  };
 }
 
+/** Throws `E_BAD_OPTION` for a call of a connection that is one account's, made without saying whose. */
+export function checkAccount({ name, account, perAccount }: Core): void {
+  if (perAccount && account === undefined)
+    bad(`connection "${name}"`, 'account', `is missing: make its calls through ${name}.for(account), which has the credential and the URL`);
+}
+
+/** The nearer one counts, field by field: the first route that matches, then the profile's, then the connection, then the profile itself. */
 export function settingsFor(core: Core, method: string, path: string): Settings {
-  for (const route of core.routes) {
-    if ((route.method === undefined || route.method === method) && route.matches(path)) return route.settings;
-  }
-  return core.settings;
+  const first = (routes: readonly Route[]) =>
+    routes.find((route) => (route.method === undefined || route.method === method) && route.matches(path));
+  const beneath = core.profiled.length === 0 ? undefined : first(core.profiled);
+  const route = first(core.routes);
+  if (route === undefined) return beneath?.settings ?? core.settings;
+  return beneath === undefined ? route.settings : route.over(beneath.settings);
 }
 
 /** RFC 9110, section 9.2; POST and PATCH are repeatable where the API honours a key. */
@@ -120,22 +185,35 @@ function routesOf(routes: readonly RouteOptions[] | undefined, base: Settings, k
     if (typeof route.path !== 'string' || !/^(\/|\*)/.test(route.path))
       bad(here, 'path', "must be a pattern such as '/users/:id' or '/files/*'");
     if (route.method !== undefined && !/^[A-Za-z]+$/.test(String(route.method))) bad(here, 'method', "must be a method such as 'POST'");
-    const settings = settle(base, route, here);
+    const over = (beneath: Settings) => settle(beneath, route, here);
+    const settings = over(base);
     checkKeyed(settings, key, here);
-    return { ...(route.method === undefined ? {} : { method: route.method.toUpperCase() }), matches: pathPattern(route.path), settings };
+    return {
+      ...(route.method === undefined ? {} : { method: route.method.toUpperCase() }),
+      matches: pathPattern(route.path),
+      settings,
+      over,
+    };
   });
 }
 
 function keyOf(key: NonNullable<ConnectionOptions['idempotencyKey']>, where: string): IdempotencyKey {
   if (typeof key !== 'object' || key === null) bad(where, 'idempotencyKey', "must be an object such as { header: 'Idempotency-Key' }");
-  onlyKnown(key, new Set(['header', 'format', 'ttl']), `${where}: idempotencyKey`);
+  onlyKnown(key, new Set(['header', 'field', 'format', 'ttl']), `${where}: idempotencyKey`);
+  const ttl = positive(key.ttl ?? '23h', where, 'idempotencyKey.ttl');
+  if (key.field !== undefined) {
+    if (typeof key.field !== 'string' || key.field === '')
+      bad(where, 'idempotencyKey.field', "must be a field's name such as 'idempotency_key'");
+    if (key.header !== undefined || key.format !== undefined) bad(where, 'idempotencyKey.field', 'cannot be given beside header or format');
+    return { field: key.field, ttl };
+  }
   const header = String(key.header).toLowerCase();
   if (typeof key.header !== 'string' || !isSendableHeader(header, '') || reservedHeader(header)) {
     bad(where, 'idempotencyKey.header', "must be a header's name such as 'Idempotency-Key'");
   }
   const format = key.format ?? 'raw';
   if (format !== 'raw' && format !== 'quoted') bad(where, 'idempotencyKey.format', "must be 'raw' or 'quoted'");
-  return { header, quoted: format === 'quoted', ttl: positive(key.ttl ?? '23h', where, 'idempotencyKey.ttl') };
+  return { header, quoted: format === 'quoted', ttl };
 }
 
 function ratesOf(limits: ConnectionOptions['rateLimit'], where: string): Core['rateLimits'] {

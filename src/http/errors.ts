@@ -12,7 +12,7 @@ export class CallError extends HoldfastError {
   readonly status: number | undefined;
   readonly attempts: number;
   readonly reply: Reply | undefined;
-  constructor(code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_REQUEST_INVALID', message: string, detail: Detail, reply?: Reply) {
+  constructor(code: 'E_CALL_FAILED' | 'E_DEADLINE' | 'E_REQUEST_INVALID' | 'E_PAGING', message: string, detail: Detail, reply?: Reply) {
     super(code, message, { detail });
     this.status = numberOr(detail.status, undefined);
     this.attempts = numberOr(detail.attempts, 0);
@@ -61,9 +61,16 @@ export function reviveCallError(data: ErrorData, value: string | undefined, fetc
     case 'E_DEADLINE':
     case 'E_REQUEST_INVALID':
       return new CallError(data.code, data.message, detail, reply);
+    case 'E_ABORTED':
+      return abortError(data);
     default:
       return reviveError(data);
   }
+}
+
+/** As `fetch` rejects, so that whoever asks for the name finds it. `detail.mayHaveHappened`: it had been sent. */
+function abortError({ name, message, detail = {} }: ErrorData): Error {
+  return Object.assign(new DOMException(message, name), { detail: { code: 'E_ABORTED', ...detail } });
 }
 
 function numberOr<T>(value: Json | undefined, otherwise: T): number | T {

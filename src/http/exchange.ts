@@ -12,13 +12,27 @@ import { type Receiver, receive } from './receive.ts';
 import type { Limits } from './settings.ts';
 import type { Kept, OpenSink } from './sink.ts';
 
-export type Timings = { total: number; firstByte?: number };
+/** Milliseconds; only of what happened. `dns`, `connect`, `tls` of the opening of a socket, the others from the asking for one on. */
+export type Timings = Opening & { total: number; firstByte?: number };
+export type Opening = { dns?: number; connect?: number; tls?: number };
 
-type Measured = { readonly timings: Timings; readonly reused: boolean; readonly bytes: number };
+/** A redirect that was followed. `to`: without its query. */
+export type Hop = { status: number; to: string };
+
+type Measured = {
+  readonly timings: Timings;
+  readonly reused: boolean;
+  readonly bytes: number;
+  readonly hops?: Hop[];
+  /** Why a redirect that was to be followed was not. */
+  readonly stopped?: string;
+};
 /** `stored`: the body is in the payload store, and `body` is empty. */
 export type Answer = { phase: 'answered'; status: number; headers: Record<string, string>; truncated: boolean } & {
   -readonly [Field in keyof Kept]: Kept[Field];
-};
+} & Redirected;
+/** Where an answer came from, if not from where it was asked for. `stranger`: another origin has had a part in it. */
+type Redirected = { url?: string; readonly stranger?: true };
 export type WireEvent = Measured &
   (
     | Answer
@@ -29,7 +43,7 @@ export type WireEvent = Measured &
 type Unmeasured<T> = T extends unknown ? Omit<T, keyof Measured> : never;
 
 /** What a socket has been used for; one for each client of a pool. */
-export type SocketState = { used: boolean };
+export type SocketState = { used: boolean; opening?: Opening };
 
 /** How often a running exchange is looked at, ms: idle bodies are noticed at most so much late. */
 const LOOK_MS = 5_000;
@@ -60,6 +74,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settled = false;
   /** The body is complete, or cut by us: what the socket does from here on does not matter. */
   #received = false;
+  /** A byte of an answer has come, be it of an interim one. */
+  #answering = false;
   #status = 0;
   #headers: Record<string, string> = {};
   #answeredAt: number | undefined;
@@ -68,6 +84,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #size = 0;
   readonly #sink: OpenSink;
   #body: Receiver | undefined;
+  #patient = false;
   /** What came is being taken, and what came since stands in line, so many bytes. */
   #line: Promise<void> | undefined;
   #inLine = 0;
@@ -90,7 +107,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Ends it from outside: deferred if nothing was sent, otherwise nobody knows. */
   abort(message: string): void {
-    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'broken', message, answering: this.#status > 0 });
+    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'broken', message, answering: this.#answering });
     else this.#settle({ phase: 'deferred', message });
   }
 
@@ -111,6 +128,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#uploads) this.#sentAt = this.#clock.now();
   }
 
+  /** undici's word for the first byte of an answer, of which its types do not know. */
+  onResponseStarted(): void {
+    this.#answering = true;
+  }
+
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
@@ -120,6 +142,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = keptHeaders(headers);
     this.#answeredAt = this.#lastByteAt = this.#clock.now();
+    // A sink may have somebody to tell, before the first byte of a body.
+    const sink = this.#sink({ status, headers: this.#headers });
+    this.#patient = sink.patient === true;
+    this.#body = receive(this.#headers['content-encoding'], this.#limits.maxBody, sink);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -127,7 +153,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#received || this.#settled || chunk.length === 0) return;
     this.#lastByteAt = this.#clock.now();
     this.#size += chunk.length;
-    const body = this.#receiver();
+    const body = this.#body as Receiver;
     // A socket that the server has closed is read to its end, paused or not.
     const busy = this.#line === undefined ? body.write(chunk) : this.#line.then(() => body.write(chunk));
     if (busy !== undefined) this.#wait(controller, busy, chunk.length);
@@ -142,7 +168,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error & { code?: string }): void {
-    if (!this.#received) this.#settle(this.#controller ? broken(error, this.#status > 0) : neverSent(error));
+    if (!this.#received) this.#settle(this.#controller ? broken(error, this.#answering, this.#status) : neverSent(error));
   }
 
   readonly #look = (): void => {
@@ -160,7 +186,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
       const silent = now - this.#lastByteAt;
       if (silent >= idle) late ??= `nothing came for ${idle} ms`;
       const receiving = now - this.#answeredAt - this.#waited;
-      if (receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000) late ??= `the body came slower than ${minRate} bytes/s`;
+      if (!this.#patient && receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000)
+        late ??= `the body came slower than ${minRate} bytes/s`;
       next = Math.min(next, idle - silent);
     }
     if (late !== undefined) this.#timeout(late);
@@ -168,22 +195,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   };
 
   #timeout(message: string): void {
-    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'timeout', message, answering: this.#status > 0 });
+    if (this.#controller) this.#fail({ phase: 'ambiguous', why: 'timeout', message, answering: this.#answering });
     else this.#settle({ phase: 'not-sent', why: 'unreachable', message: `${message}: no connection` });
   }
 
   #fail(event: Unmeasured<WireEvent>): void {
     this.#settle(event);
     this.#controller?.abort(new Error('given up'));
-  }
-
-  #receiver(): Receiver {
-    this.#body ??= receive(
-      this.#headers['content-encoding'],
-      this.#limits.maxBody,
-      this.#sink({ status: this.#status, headers: this.#headers }),
-    );
-    return this.#body;
   }
 
   #wait(controller: Dispatcher.DispatchController, busy: Promise<void>, bytes: number): void {
@@ -224,7 +242,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #finish(): void {
     if (this.#settled) return;
-    const body = this.#receiver();
+    const body = this.#body as Receiver;
     const answer = (kept: Kept): void =>
       this.#settle({ phase: 'answered', status: this.#status, headers: this.#headers, ...kept, truncated: body.cut });
     const kept = body.end();
@@ -248,7 +266,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     this.#settled = true;
     this.#timer.cancel();
-    const timings: Timings = { total: this.#clock.now() - this.#began };
+    const timings: Timings = { ...(this.#reused ? {} : this.socket?.opening), total: this.#clock.now() - this.#began };
     if (this.#answeredAt !== undefined) timings.firstByte = this.#answeredAt - this.#began;
     const bytes = this.#size;
     this.#body?.drop();
@@ -271,10 +289,14 @@ function neverSent(error: Error & { code?: string }): Unmeasured<WireEvent> {
   return event('unreachable', `no connection (${code === '' ? error.name : code})`);
 }
 
-function broken(error: Error & { code?: string }, answering: boolean): Unmeasured<WireEvent> {
+function broken(error: Error & { code?: string }, answering: boolean, status: number): Unmeasured<WireEvent> {
   const code = error.code ?? error.name;
   // An end in the middle is a broken connection like any other, although the parser is who notices.
-  const invalid = (error.name === 'HTTPParserError' && !/eof/i.test(error.message)) || code === 'UND_ERR_HEADERS_OVERFLOW';
+  const invalid =
+    (error.name === 'HTTPParserError' && !/eof/i.test(error.message)) ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    // With a head that gives two lengths, before there is a status; otherwise the body has ended too early.
+    (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && status === 0);
   return {
     phase: 'ambiguous',
     why: invalid ? 'invalid-http' : 'broken',

@@ -1,26 +1,31 @@
-/** What went wrong with a call, as data: for the journal, for user code and for people. Never a secret, a query or a body. */
+/** What went wrong with a call, as data: for the journal, for user code and for people. Never a secret or a query; of a body, what `readError` picks out. */
 import { type ErrorData, HoldfastError } from '../engine/errors.ts';
 import type { Json } from '../engine/json.ts';
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
+import { apiErrorOf, asDetail, inWords } from './api-error.ts';
 import { exponential } from './backoff.ts';
 import type { Call } from './call.ts';
 import type { WireEvent } from './exchange.ts';
+import { NotPrepared } from './not-prepared.ts';
 
-export class PreparedTooLate extends Error {
-  override readonly name = 'PreparedTooLate';
+/** A person must act: the run waits. */
+const PAUSES: ReadonlySet<string> = new Set(['E_SECRET_MISSING', 'E_NEEDS_AUTH', 'E_BAD_OPTION', 'E_SEALED', 'E_PAYLOAD_MISSING']);
+
+/** Of an attempt that was answered 401: not an answer to the call, but what keeps it from being sent again with another credential. */
+export function isAboutCredentials(thrown: unknown): boolean {
+  return thrown instanceof NotPrepared || (thrown instanceof HoldfastError && thrown.code === 'E_NEEDS_AUTH');
 }
-
-/** What is missing, or wrongly configured, comes back when somebody has seen to it. */
-const NEEDS_A_PERSON: ReadonlySet<string> = new Set(['E_SECRET_MISSING', 'E_BAD_OPTION', 'E_PAYLOAD_MISSING']);
 
 /** Nothing was sent: a secret or a variable is missing (a person must act), or the source of secrets failed (it is asked again). */
 export function unprepared(call: Call, env: AttemptEnv, thrown: unknown): Verdict {
   if (thrown instanceof HoldfastError && thrown.code !== 'E_REQUEST_INVALID') {
     const error: ErrorData = { code: thrown.code, name: thrown.name, message: `${call.label}: ${thrown.message}`, detail: thrown.detail };
-    return NEEDS_A_PERSON.has(thrown.code) ? { type: 'pause', error } : { type: 'fail', error };
+    return PAUSES.has(thrown.code) ? { type: 'pause', error } : { type: 'fail', error };
   }
   const why =
-    thrown instanceof HoldfastError ? thrown.message : `it could not be prepared (${thrown instanceof Error ? thrown.name : 'unknown'})`;
+    thrown instanceof HoldfastError || thrown instanceof NotPrepared
+      ? thrown.message
+      : `it could not be prepared (${thrown instanceof Error ? thrown.name : 'unknown'})`;
   const error: ErrorData = {
     code: thrown instanceof HoldfastError ? thrown.code : 'E_CALL_FAILED',
     name: 'CallError',
@@ -40,20 +45,22 @@ export function failure(
   code: 'E_CALL_FAILED' | 'E_DEADLINE' = 'E_CALL_FAILED',
 ): ErrorData {
   const refused = event.phase === 'not-sent' && event.why === 'invalid-request';
+  const said = event.phase === 'answered' ? apiErrorOf(event, call) : undefined;
   return {
     code: refused ? 'E_REQUEST_INVALID' : code,
     name: 'CallError',
-    message: `${call.label}: ${whatHappened(event)}${because}`,
-    detail: detailOf(call, event, env),
+    message: `${call.label}: ${whatHappened(event)}${inWords(said)}${because}`,
+    detail: { ...detailOf(call, event, env), ...(said === undefined ? {} : { error: asDetail(said) }) },
   };
 }
 
-export function unknownOutcome(call: Call, event: WireEvent, env: AttemptEnv): ErrorData {
+/** `notBefore`: when the API would be called again at the earliest, ms since the epoch; it binds whoever has it sent again. */
+export function unknownOutcome(call: Call, event: WireEvent, env: AttemptEnv, notBefore: number | undefined): ErrorData {
   return {
     code: 'E_UNKNOWN_OUTCOME',
     name: 'UnknownOutcomeError',
     message: `${call.label}: ${whatHappened(event)}, so it may have happened; it is not sent again by itself`,
-    detail: detailOf(call, event, env),
+    detail: { ...detailOf(call, event, env), ...(notBefore === undefined ? {} : { notBefore }) },
   };
 }
 
@@ -71,5 +78,6 @@ function whatHappened(event: WireEvent): string {
   if (event.phase !== 'answered') return event.message;
   const { status } = event;
   if (event.truncated && status < 300) return `the body of the answer (${status}) is over the cap`;
-  return `answered ${status}${status >= 300 && status < 400 ? ' (redirects are not followed)' : ''}`;
+  if (status < 300 || status >= 400) return `answered ${status}`;
+  return `answered ${status} (${event.stopped === undefined ? 'redirects are not followed' : `the redirect is not followed: ${event.stopped}`})`;
 }

@@ -22,7 +22,7 @@ export type Hints = {
 };
 
 /** A hundred years: longer than any deadline, short enough to stay a time. */
-const FOREVER_MS = 100 * 365 * 86_400_000;
+export const FOREVER_MS = 100 * 365 * 86_400_000;
 const NOTHING: Hints = Object.freeze({ retryAfter: false, exhausted: false, ignored: [] });
 
 const RETRY_AFTER = [
@@ -38,7 +38,7 @@ const RESET = /^((?:x-)?rate-?limit)-reset(-.+)?$/;
 export function readHints(headers: Readonly<Record<string, string>>, now: number, throttled = false): Hints {
   const names = Object.keys(headers).filter((name) => name.includes('retry-after') || QUOTA.test(name));
   if (names.length === 0) return NOTHING;
-  const sent = (headers.date === undefined ? undefined : httpDate(headers.date, now)) ?? now;
+  const sent = sentAt(headers, now);
   const ignored: string[] = [];
   let hint: Hint | undefined;
   for (const [source, unit] of RETRY_AFTER) {
@@ -51,6 +51,11 @@ export function readHints(headers: Readonly<Record<string, string>>, now: number
   const quota = readQuota(headers, names, sent, throttled, ignored);
   const found = hint ?? quota.hint;
   return { ...(found === undefined ? {} : { hint: found }), retryAfter: hint !== undefined, exhausted: quota.exhausted, ignored };
+}
+
+/** When the reply was sent, by the API's own clock. */
+export function sentAt(headers: Readonly<Record<string, string>>, now: number): number {
+  return (headers.date === undefined ? undefined : httpDate(headers.date, now)) ?? now;
 }
 
 /** Several limits may be used up at once: the longest wait counts. */
@@ -115,8 +120,7 @@ function retryAfter(text: string, unit: number, sent: number): number | undefine
 function moment(text: string, sent: number): number | undefined {
   if (/^\d+(\.\d+)?$/.test(text)) {
     const value = Number(text);
-    if (value >= 1e11) return Math.min(FOREVER_MS, Math.max(0, value - sent));
-    if (value >= 1e8) return Math.max(0, value * 1_000 - sent);
+    if (value >= 1e8) return scaled(Math.max(0, (value >= 1e11 ? value : value * 1_000) - sent), 1);
     return scaled(value, 1_000);
   }
   const date = httpDate(text, sent);

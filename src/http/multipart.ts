@@ -31,6 +31,20 @@ export function partHead(name: string, file?: { filename: string; type?: string 
   return `${disposition}; filename="${quoted(file.filename)}"\r\nContent-Type: ${file.type || 'application/octet-stream'}\r\n\r\n`;
 }
 
+/** The same for a form that somebody has encoded: its boundary gives way to one that follows from the content. Others are left as they are. */
+export function settleBoundary(body: string | Uint8Array, type: string): { body: string | Uint8Array; type: string } {
+  const [given, quotedOne, plainOne] = /boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(type) ?? [];
+  const boundary = quotedOne ?? plainOne;
+  if (given === undefined || boundary === undefined) return { body, type };
+  // It occurs in no part, by definition: that is what makes it one. As latin-1 a byte is a character.
+  const text = Buffer.from(body as Uint8Array).toString('latin1');
+  const pieces = text.split(`--${boundary}`);
+  const digest = createHash('sha256');
+  for (const piece of pieces) digest.update(`${piece.length} `).update(piece, 'latin1');
+  const settled = `holdfast-${digest.digest('hex').slice(0, 40)}`;
+  return { body: new Uint8Array(Buffer.from(pieces.join(`--${settled}`), 'latin1')), type: type.replace(given, `boundary=${settled}`) };
+}
+
 /** As browsers escape names (WHATWG HTML, multipart/form-data encoding algorithm). */
 function quoted(text: string): string {
   return text.replace(/\r\n|\r|\n/g, '%0D%0A').replaceAll('"', '%22');

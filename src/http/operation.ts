@@ -1,6 +1,6 @@
 /** A call as the engine's operation: its identity, its effect, and what is done when its outcome is unknown. One attempt is attempt.ts. */
 import type { ErrorData } from '../engine/errors.ts';
-import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, LoadEnv, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
 import { attempt, type Memory } from './attempt.ts';
 import { fingerprint, isSource } from './body.ts';
@@ -11,8 +11,11 @@ import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply 
 import { runtimeOf, withRuntime } from './runtime.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
+import { purposeOf, type Vault, vault } from './vault.ts';
 
 export type CallOperation = Operation & {
+  /** The reply's text as user code is to have it, of one that was delivered. */
+  open(text: string): string;
   /** What was fetched for the reply that was delivered last. The operation outlives it, and must not keep it. */
   taken(): Fetched;
 };
@@ -27,11 +30,13 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     fetched = {};
     return last;
   };
+  const replies = vault();
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
   const [path, ...query] = call.path.split('?');
   // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
   const asked = query.length === 0 ? '' : ` ?${fingerprint(query.join('?'))}`;
-  const place = `${call.method} ${core.id} ${engine === 1 ? call.path : `${path}${asked}`}${scope}`;
+  const where = settings.hidePath ? `?${fingerprint(call.path)}` : engine === 1 ? call.path : `${path}${asked}`;
+  const place = `${call.method} ${core.id} ${where}${scope}`;
   return {
     kind: 'call',
     identity: call.bodyHash === undefined ? place : `${place} ${call.bodyHash}`,
@@ -42,24 +47,38 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(call.bodyHash === undefined ? {} : { bodyHash: call.bodyHash }),
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
-    attempt: (env) => traced(call, env, (traceparent) => attempt(call, memory, env, traceparent)),
-    unknown: (env) => unknown(call, env),
-    adopt: (given) => storeTold(given as ToldReply, call.as),
-    // Most replies have their body with them.
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
+    attempt: (env) => traced(call, env, async (traceparent) => sealed(call, env, replies, await attempt(call, memory, env, traceparent))),
+    unknown: async (env) => sealed(call, env, replies, await unknown(call, env)),
+    // Most replies are in the journal, in clear and with their body.
     load: (text, env) =>
       call.as === 'file' || isElsewhere(text)
-        ? fetchReply(call, text, env).then((found) => {
+        ? fetchReply(call, replies, text, env).then((found) => {
             fetched = found;
           })
-        : undefined,
-    revive: (error, value) => reviveCallError(error, value, taken()),
+        : replies.load(text, env),
+    open: replies.open,
     taken,
+    adopt: (given) => storeTold(given as ToldReply, call.as),
+    revive: (error, value) => reviveCallError(error, value === undefined ? undefined : replies.open(value), taken()),
   };
 }
 
-async function fetchReply(call: Call, text: string, env: Pick<AttemptEnv, 'payloads'>): Promise<Fetched> {
+async function fetchReply(call: Call, replies: Vault, text: string, env: LoadEnv): Promise<Fetched> {
+  await replies.load(text, env);
   const { fetchedFor } = await import('./fetched.ts');
-  return fetchedFor(JSON.parse(text) as StoredReply, call, env);
+  return fetchedFor(JSON.parse(replies.open(text)) as StoredReply, call, env);
+}
+
+/** What is kept of a reply has nothing in clear that is to be encrypted. Outside a run nothing is kept. */
+async function sealed<V extends Verdict | Live>(call: Call, env: AttemptEnv, replies: Vault, verdict: V): Promise<V> {
+  const { encrypt } = call.settings;
+  if (!encrypt || !env.run || (verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
+  const { sealReply } = await import('./encrypt.ts');
+  const http = runtimeOf(env.services);
+  const value = await sealReply(verdict.value, encrypt, (text) => http.seal(purposeOf(env), text));
+  replies.keep(value, verdict.value);
+  return { ...verdict, value };
 }
 
 async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {

@@ -3,7 +3,9 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Duration } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
 import type { Auth } from './auth.ts';
-import type { BaseUrl } from './base-url.ts';
+import type { AccountBaseUrl, BaseUrl } from './base-url.ts';
+import type { Paging } from './paging.ts';
+import type { ApiError, Profile } from './profile.ts';
 import type { Reply, StoredBody } from './reply.ts';
 import type { Reconcile } from './unknown.ts';
 
@@ -14,6 +16,7 @@ export type As = 'json' | 'text' | 'bytes' | 'file';
 export type QueryValue = string | number | boolean | null | undefined;
 export type Query = { readonly [name: string]: QueryValue | readonly QueryValue[] };
 export type OnUnknown = 'pause' | 'throw' | 'retry' | Reconcile;
+export type Redirects = 'error' | 'follow';
 export type Schema = StandardSchemaV1 | { readonly [status: number]: StandardSchemaV1 };
 
 export type TimeLimits = {
@@ -52,10 +55,29 @@ export type CommonOptions = {
   retry?: RetryOptions;
   /** What is done about an unsafe call of which nobody knows whether it happened. Default `pause`. */
   onUnknown?: OnUnknown;
+  /**
+   * `follow`: a GET or HEAD that is not `unsafe` follows up to 3 redirects, each checked by the guard like any URL, never from https to
+   * http; another origin is sent no credentials. Default `error`: a redirect fails the call.
+   */
+  redirects?: Redirects;
+  /** Whether `fetch` gives a 2xx reply while it comes (docs/sdks.md). Default: if it is `text/event-stream`. */
+  streaming?: boolean;
   /** Bytes of a body, decoded. Default 10,000,000. */
   maxBody?: number;
   /** A larger body is cut and marked `truncated` (`reply`, the default), or the call fails. */
   onTruncated?: 'reply' | 'fail';
+  /**
+   * What of a reply's JSON body is encrypted wherever it is kept: `['access_token', 'items[*].iban']`, or `['$']` for all of it. Your code sees it
+   * in clear. Added to what connection and route say. What the paths cannot be told of, such as a body that is no JSON, is encrypted as a whole.
+   */
+  encrypt?: readonly string[];
+  /**
+   * The path is not for people: ids, labels, spans and errors have a hash of it, or nothing, in its place. Default false. Part of a call's identity: to
+   * change it is a change to running workflows.
+   */
+  hidePath?: boolean;
+  /** Idempotent calls: `true` for 404, 410 and 412, or statuses, with which a later attempt counts as done, since an earlier one may have done it. */
+  goneIsDone?: boolean | readonly number[];
 };
 
 export type RouteOptions = CommonOptions & {
@@ -68,19 +90,34 @@ export type RouteOptions = CommonOptions & {
 export type RateLimit = { requests: number; per: Duration };
 
 export type IdempotencyKeyOptions = {
-  /** The header's name, such as `Idempotency-Key`. */
-  header: string;
-  /** `raw` (default, as Stripe has it) or `quoted` (a structured field, as the IETF draft has it). */
-  format?: 'quoted' | 'raw';
   /** How long the API keeps a key, counted from the first sending: older ones are unknown, not sent again. Default 23 h. */
   ttl?: Duration;
-};
+} & (
+  | {
+      /** The header's name, such as `Idempotency-Key`. */
+      header: string;
+      /** `raw` (default, as Stripe has it) or `quoted` (a structured field, as the IETF draft has it). */
+      format?: 'quoted' | 'raw';
+      field?: undefined;
+    }
+  | {
+      /** A field of the JSON body, such as `idempotency_key`, in place of a header. Keyed calls then need a JSON object as body. */
+      field: string;
+      header?: undefined;
+      format?: undefined;
+    }
+);
 
 export type ConnectionOptions = CommonOptions & {
   /** 1–64 characters of a–z, 0–9 and `-`, beginning with a letter. Part of every identity and idempotency key. */
   name: string;
-  /** `https://…`, with a path if the API has one, or `vars('crm')` for the variable `HOLDFAST_VAR_CRM`. */
-  baseUrl: string | BaseUrl;
+  /**
+   * `https://…`, with a path if the API has one; `vars('crm')` for the variable `HOLDFAST_VAR_CRM`; or a function of the account and its
+   * credential's metadata, for APIs that are at another place for each customer. Then `fetch` takes paths, and URLs at
+   * `https://<name>.invalid`.
+   */
+  baseUrl: string | BaseUrl | AccountBaseUrl;
+  /** `bearer()`, `basic()`, `header()`, `query()`, `sign()`, `oauth2ClientCredentials()`, `oauth2RefreshToken()`, `oauth2Account()`. */
   auth?: Auth;
   /** Only for APIs that honour it: it makes POST and PATCH repeatable. */
   idempotencyKey?: IdempotencyKeyOptions;
@@ -95,6 +132,18 @@ export type ConnectionOptions = CommonOptions & {
   successWhen?: (reply: Reply) => boolean | 'throttle' | 'transient' | 'permanent';
   /** Whether a 409 to a keyed call says that the first one is still being worked on. */
   inFlightWhen?: (reply: Reply) => boolean;
+  /** What is known of the provider's API, from `holdfast/profiles`: defaults beneath everything said here. */
+  profile?: Profile;
+  /** When the API wants to be called again, read out of a reply where no header says it: ms from now, or a moment. Counts as `Retry-After` does. */
+  hint?: (reply: Reply) => number | Date | undefined;
+  /** Whether it may be tried again, where the API says so in a body and not by `x-should-retry`. An unknown outcome stays unknown. */
+  shouldRetry?: (reply: Reply) => boolean | undefined;
+  /** What an error's body says, for the message and `detail.error` of a `CallError`. */
+  readError?: (reply: Reply) => ApiError | undefined;
+  /** The path that `graphql()` posts to. Default `/graphql`. */
+  graphql?: string;
+  /** How its lists hang together: what `pages()` does without `next`. */
+  paging?: Paging;
   /** Whether a 503 of this API always means that nothing was done. Default false. */
   unavailableMeansUntouched?: boolean;
 };
@@ -109,6 +158,8 @@ export type CallOptions = CommonOptions & {
   key?: string;
   /** For people: shown in place of the path. */
   label?: string;
+  /** Gives the call up: it rejects with an `AbortError`. What is `unsafe` and was sent is not called back. */
+  signal?: AbortSignal;
 };
 
 export type UploadBody =
@@ -136,4 +187,36 @@ export type BodyOptions = CallOptions & {
    * the payload store, and sent from there. What an iterable gives is not part of the call's identity, and no hash of it is kept.
    */
   body?: UploadBody;
+};
+
+/** Of `connection.poll()`: those of each call, and when it is asked. */
+export type PollOptions = Omit<CallOptions, 'timeout'> & {
+  /** Whether it is done. `'failed'` ends it with a `CallError`. Default: any status but 202. */
+  until?: (reply: never) => boolean | 'failed';
+  /** How long after an answer it is asked again, unless the API's `Retry-After` says it. Default 10 s. */
+  every?: Duration;
+  /** Of all of it: what would be asked later fails now, with `E_DEADLINE`. Default 1 h. One attempt has the connection's `timeout`. */
+  timeout?: Duration;
+};
+
+/** Of `connection.graphql()`. */
+export type GraphqlOptions = Omit<CallOptions, 'as' | 'query' | 'schema'> & {
+  /** Of the operation's `data`. */
+  schema?: StandardSchemaV1;
+  /** Which operation of a document that has several. */
+  operationName?: string;
+  /** Errors beside data: a failure (`fail`, the default), or a reply with both. */
+  partial?: 'fail' | 'reply';
+};
+
+/** Of `connection.pages()`: those of each page's call, and how the pages hang together. */
+export type PagesOptions = BodyOptions & {
+  /** How the next page is found: `byLink()`, `byCursor(…)`, `byOffset(…)`, `byPage(…)`, `byNextUrl(…)`, `byFunction(…)`. Default: the connection's `paging`. */
+  next?: Paging;
+  /** Where the items of a page are. Default: the reply's data, which must be a list. */
+  items?: (reply: never) => Iterable<unknown>;
+  /** A list that goes on after so many pages is an error, `E_PAGING`. Default 5,000. */
+  maxPages?: number;
+  /** Default GET. */
+  method?: string;
 };

@@ -26,11 +26,11 @@ export function requestPath(path: string, query: Query | undefined, arrays: Arra
     const url = new URL(`http://h${rooted.replace(BLANK, (char) => encodeURIComponent(char))}`);
     encoded = url.pathname + url.search;
   }
-  const text = query === undefined ? '' : queryText(query, arrays);
+  const text = query === undefined ? '' : queryText(query, arrays, label);
   return text === '' ? encoded : `${encoded}${encoded.includes('?') ? '&' : '?'}${text}`;
 }
 
-function queryText(query: Query, arrays: Arrays): string {
+function queryText(query: Query, arrays: Arrays, label: string): string {
   const parts: string[] = [];
   for (const name in query) {
     const value = query[name];
@@ -38,13 +38,32 @@ function queryText(query: Query, arrays: Arrays): string {
     if (Array.isArray(value)) {
       const items = (value as readonly QueryValue[])
         .filter((item) => item !== undefined && item !== null)
-        .map((item) => encodeURIComponent(String(item)));
+        .map((item) => queryValue(item, name, label));
       if (items.length === 0) continue;
       if (arrays === 'comma') parts.push(`${key}=${items.join(',')}`);
       else for (const item of items) parts.push(`${key}${arrays === 'brackets' ? '%5B%5D' : ''}=${item}`);
-    } else if (value !== undefined && value !== null) parts.push(`${key}=${encodeURIComponent(String(value))}`);
+    } else if (value !== undefined && value !== null) parts.push(`${key}=${queryValue(value, name, label)}`);
   }
   return parts.join('&');
+}
+
+/** `[object Object]` and `NaN` are never what was meant. */
+function queryValue(value: unknown, name: string, label: string): string {
+  // Half a surrogate pair has no encoding.
+  if (
+    (typeof value === 'string' && value.isWellFormed()) ||
+    typeof value === 'boolean' ||
+    typeof value === 'bigint' ||
+    Number.isFinite(value)
+  )
+    return encodeURIComponent(String(value));
+  throw new CallError(
+    'E_REQUEST_INVALID',
+    `${label}: query.${name} must be a text, a number, a boolean or a list of them, not ${String(value)}`,
+    {
+      field: `query.${name}`,
+    },
+  );
 }
 
 /** `/users/:id` and `/files/*` as a test of a path without its query. */

@@ -1,6 +1,6 @@
 /** A call outside any run: the same operation, the same decisions, with real waits, and nothing kept. */
 import type { ErrorData } from '../engine/errors.ts';
-import type { AttemptEnv, Operation, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, Operation, Verdict } from '../engine/operation.ts';
 import type { Clock } from '../engine/ports.ts';
 import { reviveCallError } from './errors.ts';
 import { HTTP_SERVICE, type HttpRuntime } from './runtime.ts';
@@ -9,14 +9,16 @@ const NEVER = new AbortController().signal;
 
 export type PlainOptions = {
   readonly runtime: HttpRuntime;
-  readonly signal?: AbortSignal;
+  /** What the idempotency key is made of. Default: chance. */
+  readonly keyMaterial?: string | undefined;
 };
 
 /** Resolves with the reply in the journal's form. Rejects with the call's error, or with the signal's reason. */
 export async function callPlainly(operation: Operation, options: PlainOptions): Promise<string | undefined> {
-  const { signal = NEVER, runtime } = options;
+  const { runtime } = options;
+  const { signal = NEVER } = operation;
   const { clock, entropy } = runtime;
-  const keyMaterial = entropy.id();
+  const { keyMaterial = entropy.id() } = options;
   const issuedAt = clock.now();
   let firstSentAt: number | undefined;
   let attempt = 1;
@@ -41,30 +43,37 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
 
   for (;;) {
     signal.throwIfAborted();
-    let verdict: Verdict;
+    let verdict: Verdict | Live;
     if (unknown && operation.unknown) verdict = await operation.unknown(env());
     else {
       firstSentAt ??= clock.now();
       verdict = await operation.attempt(env());
     }
+    if (verdict.type === 'live') {
+      const { reply } = verdict;
+      reply.onEnd(() => reply.release());
+      return reply.head;
+    }
     // Known in time is known: only what is still open is given up.
     if (verdict.type !== 'done' && verdict.type !== 'fail') signal.throwIfAborted();
     switch (verdict.type) {
       case 'done':
-        if (verdict.value !== undefined) await operation.load?.(verdict.value, {});
+        if (verdict.value !== undefined) await operation.load?.(verdict.value, env());
         return verdict.value;
       case 'fail':
-        if (verdict.value !== undefined) await operation.load?.(verdict.value, {});
+        if (verdict.value !== undefined) await operation.load?.(verdict.value, env());
         throw revive(verdict.error, verdict.value);
       case 'pause':
         throw revive(verdict.error);
-      case 'resend':
+      case 'resend': {
+        const next = Math.max(verdict.at ?? 0, Number(unknown?.detail?.notBefore ?? 0));
         attempt += 1;
         quickRetries += 1;
         unknown = undefined;
         firstSentAt = undefined;
-        if (verdict.at !== undefined) await until(verdict.at, clock, signal);
+        if (next > clock.now()) await until(next, clock, signal);
         break;
+      }
       case 'unknown':
         unknown = verdict.error;
         break;

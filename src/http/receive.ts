@@ -51,7 +51,7 @@ export function receive(coding: string | undefined, maxBody: number, sink: Sink)
       return decoder.write(chunk);
     },
     end() {
-      return decoder === undefined || cut ? sink.end() : decoder.end().then(() => sink.end());
+      return decoder === undefined || cut ? sink.end(cut) : decoder.end().then(() => sink.end(cut));
     },
     drop: () => decoder?.stop(),
   };

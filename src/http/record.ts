@@ -1,6 +1,6 @@
 /** Why an attempt was decided as it was: what the journal keeps for people. Never a secret, a query or a body. */
 import type { Decision } from './classify.ts';
-import type { WireEvent } from './exchange.ts';
+import type { Hop, Timings, WireEvent } from './exchange.ts';
 import { toldHeaders } from './headers.ts';
 import type { Hints } from './hints.ts';
 
@@ -10,13 +10,14 @@ export type AttemptRecord = {
   row: string;
   class: string;
   status?: number;
-  /** Milliseconds from the asking for a socket on. */
-  ms: { total: number; firstByte?: number };
+  ms: Timings;
   /** The socket had been used before. */
   reused: boolean;
   /** Of the body, as it came. */
   bytes: number;
   why?: string;
+  /** The redirects that were followed. */
+  hops?: Hop[];
   headers?: Record<string, string>;
   hint?: { source: string; delay: number };
   ignored?: string[];
@@ -39,6 +40,8 @@ export function recordOf(decision: Decision, event: WireEvent, hints: Hints, n: 
     reused: event.reused,
     bytes: event.bytes,
   };
+  if (event.hops && event.hops.length > 0) record.hops = event.hops;
+  if (event.stopped !== undefined) record.why = `the redirect is not followed: ${event.stopped}`;
   if (resent) record.resent = true;
   if (hints.hint) record.hint = { source: hints.hint.source, delay: hints.hint.delay };
   if (hints.ignored.length > 0) record.ignored = hints.ignored;

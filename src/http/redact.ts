@@ -1,35 +1,36 @@
 /** Takes a connection's own secrets out of an answer that echoes them, before anything else sees it. */
-import type { Answer } from './exchange.ts';
+import type { Answer, WireEvent } from './exchange.ts';
 import type { HttpRuntime } from './runtime.ts';
 import type { Filter } from './spill.ts';
 
 /** Shorter ones would be found in innocent texts. */
 const SHORTEST = 8;
 
-/** Changes `answer` in place. The mark carries a keyed fingerprint, so that people can see whether two are the same. */
-export async function scrub(
-  answer: Pick<Answer, 'headers' | 'body'>,
-  secrets: readonly string[],
-  http: Pick<HttpRuntime, 'sign'>,
-): Promise<void> {
+/** Changes `event` in place. The mark carries a keyed fingerprint, so that people can see whether two are the same. */
+export async function scrub(event: WireEvent | Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
+  const answer = event.phase === 'answered' ? event : undefined;
+  const hops = ('hops' in event && event.hops) || [];
+  if (!answer && hops.length === 0) return;
   for (const secret of secrets) {
     if (secret.length < SHORTEST) continue;
     const core = longestPlain(secret);
-    const inBody = answer.body.includes(core);
-    const inHeaders = Object.values(answer.headers).some((value) => value.includes(core));
-    if (!inBody && !inHeaders) continue;
-    const mark = `‹redacted:${await fingerprint(secret, http)}›`;
+    const cut = answer?.truncated === true && cutWithin(answer.body, secret);
+    const inBody = cut !== false || answer?.body.includes(core) === true;
+    const urls = [...hops.map(({ to }) => to), answer?.url ?? ''];
+    if (!inBody && ![...urls, ...Object.values(answer?.headers ?? {})].some((value) => value.includes(core))) continue;
+    const mark = `redacted:${await fingerprint(secret, http)}`;
     const echoed = new RegExp(Array.from(secret, spellings).join(''), 'g');
-    if (inBody) answer.body = replaceAll(answer.body, echoed, mark);
+    for (const hop of hops) hop.to = hop.to.replace(echoed, mark);
+    if (!answer) continue;
+    if (answer.url !== undefined) answer.url = answer.url.replace(echoed, mark);
+    if (cut !== false) answer.body = Buffer.concat([answer.body.subarray(0, cut), Buffer.from(`‹${mark}›`)]);
+    if (inBody) answer.body = replaceAll(answer.body, echoed, `‹${mark}›`);
     for (const name in answer.headers) {
       // Header values are latin-1: the mark's own quotes would not come back from a Headers object.
-      answer.headers[name] = (answer.headers[name] as string).replace(echoed, mark.replace('‹', '<').replace('›', '>'));
+      answer.headers[name] = (answer.headers[name] as string).replace(echoed, `<${mark}>`);
     }
   }
 }
-
-/** The longest way to write a character, and a secret's, within reason: a body that is stored piece by piece is looked at with so much overlap. */
-const LONGEST_SPELLING = 32;
 
 /** The same for a body that is never in memory as a whole. `undefined`: there is nothing to look for. */
 export function scrubber(secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Filter | undefined {
@@ -37,13 +38,29 @@ export function scrubber(secrets: readonly string[], http: Pick<HttpRuntime, 'si
   if (longest < SHORTEST) return undefined;
   return {
     overlap: longest * LONGEST_SPELLING,
-    async clean(bytes) {
-      const part: Pick<Answer, 'headers' | 'body'> = { headers: {}, body: bytes };
+    async clean(bytes, cut) {
+      const part: Answer = { phase: 'answered', status: 0, headers: {}, body: bytes, truncated: cut };
       await scrub(part, secrets, http);
       return part.body;
     },
   };
 }
+
+/** A body that is cut may end within a secret, and within a spelling of one of its characters: where it begins. */
+function cutWithin(body: Buffer, secret: string): number | false {
+  const chars = Array.from(secret, spellings);
+  const from = Math.max(0, body.length - chars.length * LONGEST_SPELLING);
+  const begun = chars.slice(0, FEWEST).join('');
+  const more = chars.slice(FEWEST).reduceRight((rest, char) => `(?:${char}${rest})?`, '');
+  const found = new RegExp(`${begun}${more}${BROKEN_OFF}?$`).exec(body.toString('latin1', from));
+  return found === null ? false : from + found.index;
+}
+
+/** Of one character, in bytes. */
+const LONGEST_SPELLING = 40;
+/** Fewer characters of a secret tell nothing of it, and stand at the end of many a text. */
+const FEWEST = 4;
+const BROKEN_OFF = '(?:[%&\\\\][\\w#%\\\\]*|[\\x80-\\xff]{1,3})';
 
 async function fingerprint(secret: string, http: Pick<HttpRuntime, 'sign'>): Promise<string> {
   try {

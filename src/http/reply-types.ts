@@ -1,6 +1,6 @@
 /** The type of a reply, inferred from a call's options. Types alone. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { CallOptions } from './options.ts';
+import type { CallOptions, Schema } from './options.ts';
 import type { Reply, StoredBody } from './reply.ts';
 
 /** Those that are registered; spelled out because TypeScript tells unions apart by literals alone. */
@@ -37,3 +37,12 @@ export type ReplyOf<Options extends CallOptions> = Options extends { readonly sc
     ? WithAccepted<Options, StandardSchemaV1.InferOutput<Schema>, unknown>
     : ByStatus<Schema> | Accepted<Options>
   : WithAccepted<Options, Unchecked<Options>, Unchecked<Options>>;
+
+/** What a schema, or one of those by status, makes of a reply's data. */
+export type DataOf<S extends Schema | undefined> = S extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<S>
+  : S extends { readonly [status: number]: StandardSchemaV1 }
+    ? StandardSchemaV1.InferOutput<S[keyof S & number]>
+    : unknown;
+
+export type ItemOf<Data> = Data extends readonly (infer One)[] ? One : unknown;

@@ -1,10 +1,11 @@
 /** A reply: as the journal keeps it, and as user code sees it, live and on every replay alike. */
 import { isUtf8 } from 'node:buffer';
+import type { ErrorData } from '../engine/errors.ts';
 import { encodeJson } from '../engine/json.ts';
 import type { PayloadStore } from '../engine/ports.ts';
 import type { Answer } from './exchange.ts';
 import type { As } from './options.ts';
-import type { StoredPieces } from './sink.ts';
+import type { Head, StoredPieces } from './sink.ts';
 
 export type Reply<T = unknown, Status extends number = number> = {
   readonly status: Status;
@@ -37,7 +38,7 @@ export type Content = ({ readonly bytes: Uint8Array } | { readonly stored: Store
 };
 
 /** What was fetched for a reply before its delivery: its whole body, or a handle on it. */
-export type Fetched = { bytes?: Uint8Array; file?: StoredBody };
+export type Fetched = { readonly bytes?: Uint8Array<ArrayBuffer>; readonly file?: StoredBody };
 
 /** The journal's form. Bodies that are UTF-8 are kept as text, all others as base64: both come back byte for byte. */
 export type StoredReply = {
@@ -48,6 +49,13 @@ export type StoredReply = {
   readonly text?: string;
   readonly base64?: string;
   readonly truncated?: true;
+  /** Where redirects led to. */
+  readonly url?: string;
+  /** It came live: the lengths of the pieces in which user code was given it, and what it broke off with. */
+  readonly pieces?: readonly number[];
+  readonly broken?: ErrorData;
+  /** What `encrypt` names is in the box; in `text` a mark stands in its place, at these offsets, or for all of it. Last, so that it is quickly seen. */
+  readonly sealed?: { readonly at?: readonly number[]; readonly box: string };
 };
 
 /** How the journal's form of a reply begins whose body is elsewhere. */
@@ -57,16 +65,25 @@ export function isElsewhere(text: string): boolean {
   return text.startsWith(ELSEWHERE);
 }
 
-export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'stored' | 'truncated'>): string {
-  const { status, headers, body } = answer;
+export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'stored' | 'truncated' | 'url'>): string {
+  const { status, headers, body, url } = answer;
   const stored: StoredReply = {
     ...(answer.stored ? { body: answer.stored } : {}),
     status,
     headers,
     ...(body.length === 0 ? {} : isUtf8(body) ? { text: body.toString('utf8') } : { base64: body.toString('base64') }),
     ...(answer.truncated ? { truncated: true } : {}),
+    ...(url === undefined ? {} : { url }),
   };
   return JSON.stringify(stored);
+}
+
+/** Of a reply that was given as it came. */
+export function storePieces(head: Head, given: readonly Buffer[], broken: ErrorData | undefined): string {
+  const stored = JSON.parse(
+    storeReply({ ...head, headers: { ...head.headers }, body: Buffer.concat(given), truncated: false }),
+  ) as StoredReply;
+  return JSON.stringify({ ...stored, pieces: given.map(({ length }) => length), ...(broken === undefined ? {} : { broken }) });
 }
 
 /** What a reconciler or a person says that an unknown call was answered with. */
@@ -90,7 +107,10 @@ export function storeTold(told: ToldReply, as?: As): string {
   return JSON.stringify(stored);
 }
 
-/** Throws a SyntaxError when a body that should be JSON is not, unless `lenient`: then `data` is its text. */
+/**
+ * Throws a SyntaxError when a body that should be JSON is not, a RangeError or TypeError when it is not in its charset, unless `lenient`:
+ * then `data` is its text, as well as it can be read.
+ */
 export function readReply(stored: StoredReply, as?: As, lenient = false, { bytes, file }: Fetched = {}): Reply {
   const { status } = stored;
   let headers: Headers | undefined;
@@ -116,19 +136,19 @@ export function readReply(stored: StoredReply, as?: As, lenient = false, { bytes
 const JSON_TYPE = /^\s*[\w.+-]+\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 const TEXT_TYPE = /^\s*(?:text\/|application\/(?:[\w.-]+\+)?(?:xml|yaml|x-www-form-urlencoded|javascript|x-ndjson|jsonl|graphql))/i;
 
-function dataOf(stored: StoredReply, as: As | undefined, fetched: Uint8Array | undefined): unknown {
+function dataOf(stored: StoredReply, as: As | undefined, fetched: Uint8Array<ArrayBuffer> | undefined): unknown {
   if (fetched === undefined && stored.text === undefined && stored.base64 === undefined)
     return as === 'text' ? '' : as === 'bytes' ? new Uint8Array() : undefined;
   const bytes = () => fetched ?? bytesOf(stored);
   if (as === 'bytes') return bytes();
   const type = stored.headers['content-type'];
   if (as === 'json' || (as === undefined && type !== undefined && JSON_TYPE.test(type))) {
-    const text = textOf(stored, fetched);
+    const text = textOf(stored, fetched, stored.truncated ? 'some' : 'all');
     // A body that was cut is no JSON any more: what came is handed over as it is.
     return stored.truncated ? text : JSON.parse(withoutMark(text));
   }
   const utf8 = stored.text !== undefined || stored.body?.utf8 === true;
-  return as === 'text' || (type === undefined ? utf8 : TEXT_TYPE.test(type)) ? textOf(stored, fetched) : bytes();
+  return as === 'text' || (type === undefined ? utf8 : TEXT_TYPE.test(type)) ? textOf(stored, fetched, 'some') : bytes();
 }
 
 export function bytesOf({ text, base64 }: StoredReply): Uint8Array<ArrayBuffer> {
@@ -136,17 +156,23 @@ export function bytesOf({ text, base64 }: StoredReply): Uint8Array<ArrayBuffer> 
   return new Uint8Array(text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text, 'utf8'));
 }
 
-function textOf(stored: StoredReply, fetched: Uint8Array | undefined): string {
-  return stored.text ?? decodeText(stored, fetched ?? bytesOf(stored));
+type Must = 'all' | 'some' | 'any';
+
+function textOf(stored: StoredReply, fetched: Uint8Array | undefined, must?: Must): string {
+  return stored.text ?? decodeText(stored, fetched ?? bytesOf(stored), must);
 }
 
-/** `bytes`: of its body, wherever they were. */
-export function decodeText({ headers, text, body }: StoredReply, bytes: Uint8Array): string {
+/**
+ * `bytes`: of its body, wherever they were. `must`: be read in `all` its bytes; in `some`, and what cannot be read is marked, as fetch
+ * does; or in `any` charset at all.
+ */
+export function decodeText({ headers, text, body }: StoredReply, bytes: Uint8Array, must: Must = 'any'): string {
   if (text !== undefined || body?.utf8) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   const charset = /charset\s*=\s*"?([\w.:-]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   try {
-    return new TextDecoder(charset).decode(bytes);
-  } catch {
+    return new TextDecoder(charset, { fatal: must === 'all' }).decode(bytes);
+  } catch (error) {
+    if (must !== 'any') throw error;
     return new TextDecoder().decode(bytes);
   }
 }

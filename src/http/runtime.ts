@@ -4,14 +4,18 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type { CredentialStore } from '../engine/credential-ports.ts';
 import { HoldfastError } from '../engine/errors.ts';
+import { type Entry, isValued } from '../engine/journal.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
 import { semaphore } from '../engine/semaphore.ts';
+import { deploymentKey as ofSecrets } from './deployment-key.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
 import { seal, unseal } from './seal.ts';
 import type { CallTracer } from './trace.ts';
 import { type Transport, type TransportOptions, transport } from './transport.ts';
+import { mayBeSealed } from './vault.ts';
 
 export type HttpRuntime = {
   readonly transport: Transport;
@@ -23,8 +27,12 @@ export type HttpRuntime = {
   sign(material: string): Promise<string>;
   /** `text` encrypted for that purpose: seal.ts. */
   seal(purpose: string, text: string): Promise<string>;
+  /** Before a run goes on from this journal: the deployment key is at hand where something of it is sealed. */
+  ready(journal: readonly Entry[]): Promise<void>;
   /** Throws `E_SEALED`. */
   unseal(purpose: string, sealed: string): Promise<string>;
+  /** Credentials of accounts, and tokens that were got. */
+  credentials(): Promise<CredentialStore>;
   /** A place among the bodies whose pieces are being stored at this moment; returns how to give it back. */
   readonly storing: () => Promise<() => void>;
   /** Makes spans of attempts. */
@@ -38,6 +46,8 @@ export type HttpRuntimeOptions = TransportOptions & {
   readonly entropy?: Entropy;
   /** What idempotency keys are derived with. They change when it changes: it must outlive deployments. Default: the secret `holdfast/deployment-key`. */
   readonly deploymentKey?: () => Promise<string>;
+  /** Asked for with the first call that needs it. Default: in memory, for this process alone. */
+  readonly credentials?: () => Promise<CredentialStore>;
   readonly tracer?: CallTracer | undefined;
 };
 
@@ -45,8 +55,16 @@ export type HttpRuntimeOptions = TransportOptions & {
 const STORED_AT_ONCE = 8;
 
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
-  const deploymentKey = options.deploymentKey ?? (() => options.secrets.get(DEPLOYMENT_KEY));
+  const deploymentKey = options.deploymentKey ?? (() => ofSecrets(options.secrets, { isDeveloper: false }));
   let key: Promise<KeyObject> | undefined;
+  let store: Promise<CredentialStore> | undefined;
+  function theStore(): Promise<CredentialStore> {
+    store ??= options.credentials?.() ?? import('./late.ts').then(({ memoryCredentials }) => memoryCredentials());
+    store.catch(() => {
+      store = undefined;
+    });
+    return store;
+  }
   function theKey(): Promise<KeyObject> {
     key ??= deploymentKey().then((text) => createSecretKey(text, 'utf8'));
     // A failure is not remembered: the next call asks again.
@@ -60,19 +78,22 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
     secrets: options.secrets,
     clock: options.clock,
     entropy: options.entropy ?? plainEntropy,
-    storing: semaphore(STORED_AT_ONCE),
     tracer: options.tracer,
+    storing: semaphore(STORED_AT_ONCE),
     sign: async (material) =>
       createHmac('sha256', await theKey())
         .update(material)
         .digest('base64url'),
     seal: async (purpose, text) => seal(await theKey(), purpose, text),
+    async ready(journal) {
+      const sealed = journal.some((entry) => isValued(entry) && entry.value && 'text' in entry.value && mayBeSealed(entry.value.text));
+      // Whether it is missing is told where it is needed.
+      if (sealed) await theKey().catch(() => {});
+    },
+    credentials: theStore,
     unseal: async (purpose, sealed) => unseal(await theKey(), purpose, sealed),
   };
 }
-
-/** The name of the secret that idempotency keys are derived with. */
-export const DEPLOYMENT_KEY = 'holdfast/deployment-key';
 
 /** Under which name a worker gives it to the engine. */
 export const HTTP_SERVICE = 'http';

@@ -6,26 +6,36 @@ import type { CallOptions, Schema } from './options.ts';
 import { type Fetched, type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it; `fetched`: what of it is not in `text`. Throws `SchemaError`. */
-export async function typedReply(text: string, options: CallOptions, label: string, fetched?: Fetched): Promise<Reply> {
+/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in; `fetched`: what of it is not in `text`. Throws `SchemaError`. */
+export async function typedReply(
+  text: string,
+  options: CallOptions,
+  label: string,
+  as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply; fetched?: Fetched } = {},
+): Promise<Reply> {
   const stored = JSON.parse(text) as StoredReply;
   let reply: Reply;
   try {
-    reply = readReply(stored, options.as, false, fetched);
-  } catch {
-    const message = `${label}: the reply to be read as JSON is not JSON`;
-    throw new SchemaError(message, [{ message: 'not JSON', pointer: '/' }], readReply(stored, options.as, true, fetched));
+    reply = readReply(stored, options.as, false, as.fetched);
+  } catch (error) {
+    const json = error instanceof SyntaxError;
+    const message = json ? 'the reply to be read as JSON is not JSON' : `the reply is not in the charset that it names (${String(error)})`;
+    throw new SchemaError(
+      `${label}: ${message}`,
+      [{ message: json ? 'not JSON' : 'wrong charset', pointer: '/' }],
+      readReply(stored, options.as, true, as.fetched),
+    );
   }
+  if (as.open) reply = as.open(reply);
   const { schema } = options;
-  if (schema === undefined) return reply;
+  if (schema === undefined || (as.gone?.has(reply.status) && !statusesOf(schema).includes(reply.status))) return reply;
   const one = schemaFor(schema, reply, options);
   if (one === undefined) return reply;
   if (one === 'none') {
     const message = `${label}: the schema says nothing of status ${reply.status}; add it to the schema's statuses`;
     throw new SchemaError(message, [{ message: `no schema for status ${reply.status}`, pointer: '/' }], reply);
   }
-  const checked = one['~standard'].validate(looseJson(reply.data));
-  const result = checked instanceof Promise ? await checked : checked;
+  const result = await validated(one, reply, label);
   if (result.issues === undefined) return withData(reply, result.value);
   const issues = result.issues.map(({ message, path }) => ({
     message,
@@ -39,6 +49,19 @@ export async function typedReply(text: string, options: CallOptions, label: stri
     issues,
     reply,
   );
+}
+
+/** A schema that throws (a transform, a refinement) has found something that it does not understand: no reason to lose the reply. */
+async function validated(schema: StandardSchemaV1, reply: Reply, label: string): Promise<StandardSchemaV1.Result<unknown>> {
+  try {
+    const checked = schema['~standard'].validate(looseJson(reply.data));
+    const result = checked instanceof Promise ? await checked : checked;
+    if (typeof result === 'object' && result !== null) return result;
+    throw new TypeError(`its validate() gave ${String(result)}`);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+    throw new SchemaError(`${label}: the schema threw ${why.slice(0, 500)}`, [{ message: `the schema threw ${why}`, pointer: '/' }], reply);
+  }
 }
 
 /** Statuses that a schema by status names: they are replies, not errors. */

@@ -3,7 +3,8 @@ import { type Duration, milliseconds } from '../engine/duration.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import type { Effect } from '../engine/operation.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
-import type { Arrays, CommonOptions, OnUnknown, RetryOptions, TimeLimits } from './options.ts';
+import { type JsonPath, jsonPathsOf } from './json-paths.ts';
+import type { Arrays, CommonOptions, OnUnknown, Redirects, RetryOptions, TimeLimits } from './options.ts';
 import { isReconcile } from './unknown.ts';
 
 export type Limits = {
@@ -30,7 +31,14 @@ export type Settings = {
   readonly limits: Limits;
   readonly retry: RetryPolicy;
   readonly onUnknown: OnUnknown;
+  readonly redirects: Redirects;
   readonly onTruncated: 'reply' | 'fail';
+  readonly streaming?: boolean;
+  /** Absent: it is shown. */
+  readonly hidePath?: true;
+  /** Absent: nothing. */
+  readonly encrypt?: readonly JsonPath[];
+  readonly goneIsDone: ReadonlySet<number>;
 };
 
 export const DEFAULTS: Settings = Object.freeze({
@@ -40,7 +48,9 @@ export const DEFAULTS: Settings = Object.freeze({
   limits: Object.freeze({ total: 30_000, headers: 15_000, idle: 5_000, minRate: 1_024, maxBody: 10_000_000 }),
   retry: Object.freeze({ attempts: 6, throttles: 100, deadline: 24 * 3_600_000 }),
   onUnknown: 'pause',
+  redirects: 'error',
   onTruncated: 'reply',
+  goneIsDone: new Set<number>(),
 });
 
 export const COMMON_FIELDS = [
@@ -51,8 +61,13 @@ export const COMMON_FIELDS = [
   'timeout',
   'retry',
   'onUnknown',
+  'redirects',
+  'streaming',
   'maxBody',
   'onTruncated',
+  'encrypt',
+  'hidePath',
+  'goneIsDone',
 ] as const satisfies readonly (keyof CommonOptions)[];
 
 /** `where`: the owner for errors, such as `connection "crm"`. */
@@ -70,18 +85,30 @@ export function onlyKnown(options: object, known: ReadonlySet<string>, where: st
 export function settle(base: Settings, options: CommonOptions, where: string): Settings {
   if (COMMON_FIELDS.every((field) => options[field] === undefined)) return base;
   const effects = options.effects ?? base.effects;
+  const streaming = options.streaming ?? base.streaming;
   return {
     headers: options.headers === undefined ? base.headers : { ...base.headers, ...headersOf(options.headers, where) },
     arrays: oneOf(options.arrays ?? base.arrays, ['repeat', 'comma', 'brackets'], where, 'arrays'),
-    acceptStatus: options.acceptStatus === undefined ? base.acceptStatus : statusesOf(options.acceptStatus, where),
+    acceptStatus: options.acceptStatus === undefined ? base.acceptStatus : statusesOf(options.acceptStatus, where, 'acceptStatus'),
     ...(effects === undefined ? {} : { effects: oneOf(effects, ['safe', 'idempotent', 'keyed', 'unsafe'], where, 'effects') }),
+    ...(streaming === undefined ? {} : { streaming: oneOf(streaming, [true, false], where, 'streaming') }),
     limits: limitsOf(base.limits, options, where),
     retry: options.retry === undefined ? base.retry : retryOf(base.retry, options.retry, where),
     onUnknown: isReconcile(options.onUnknown)
       ? options.onUnknown
       : oneOf(options.onUnknown ?? base.onUnknown, ['pause', 'throw', 'retry'], where, 'onUnknown', ', or reconcile(fn)'),
+    redirects: oneOf(options.redirects ?? base.redirects, ['error', 'follow'], where, 'redirects'),
     onTruncated: oneOf(options.onTruncated ?? base.onTruncated, ['reply', 'fail'], where, 'onTruncated'),
+    ...encryptOf(base.encrypt, options.encrypt, where),
+    ...(oneOf(options.hidePath ?? base.hidePath ?? false, [true, false], where, 'hidePath') ? { hidePath: true } : {}),
+    goneIsDone: options.goneIsDone === undefined ? base.goneIsDone : goneOf(options.goneIsDone, where),
   };
+}
+
+/** They add up: what a connection protects, no call can lay open. */
+function encryptOf(base: Settings['encrypt'], paths: unknown, where: string): Pick<Settings, 'encrypt'> {
+  const all = [...(base ?? []), ...(paths === undefined ? [] : jsonPathsOf(paths, where, 'encrypt'))];
+  return all.length === 0 ? {} : { encrypt: all };
 }
 
 export function wholeNumber(value: unknown, least: number, where: string, field: string): number {
@@ -109,11 +136,17 @@ function oneOf<T>(value: T, allowed: readonly T[], where: string, field: string,
   return value;
 }
 
-function statusesOf(statuses: unknown, where: string): ReadonlySet<number> {
-  if (!Array.isArray(statuses)) bad(where, 'acceptStatus', 'must be a list of statuses such as [404, 409]');
+function goneOf(gone: unknown, where: string): ReadonlySet<number> {
+  if (typeof gone === 'boolean') return new Set(gone ? [404, 410, 412] : []);
+  return statusesOf(gone, where, 'goneIsDone');
+}
+
+function statusesOf(statuses: unknown, where: string, field: string): ReadonlySet<number> {
+  if (!Array.isArray(statuses))
+    bad(where, field, `must be a list of statuses such as ${field === 'goneIsDone' ? '[404, 410], or true' : '[404, 409]'}`);
   for (const status of statuses as unknown[]) {
     if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599)
-      bad(where, 'acceptStatus', `has ${show(status)}, which is no final HTTP status`);
+      bad(where, field, `has ${show(status)}, which is no final HTTP status`);
   }
   return new Set(statuses as number[]);
 }

@@ -19,10 +19,12 @@ export type Kept = { readonly body: Buffer; readonly stored?: StoredPieces };
 export type Head = { readonly status: number; readonly headers: Readonly<Record<string, string>> };
 
 export type Sink = {
+  /** Events come when they come: no minimum rate is asked of them. */
+  readonly patient?: true;
   /** The chunk is the sink's own from here on. A promise: no more until then. It rejects when the body cannot be kept. */
   write(chunk: Buffer): Promise<void> | undefined;
-  /** All has been written. Not called for a body that broke off. */
-  end(): Kept | Promise<Kept>;
+  /** All has been written; `cut`: of a body that goes on. Not called for one that broke off. */
+  end(cut: boolean): Kept | Promise<Kept>;
 };
 
 export type OpenSink = (head: Head) => Sink;
@@ -65,6 +67,6 @@ export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: (held: Bu
       }
       return undefined;
     },
-    end: () => (onward ? onward.end() : { body: held }),
+    end: (cut) => (onward ? onward.end(cut) : { body: held }),
   };
 }

@@ -12,8 +12,8 @@ export function newRef({ run, entropy }: Pick<AttemptEnv, 'run' | 'entropy'>): s
   return `${run === undefined ? '' : `runs/${run.id}/`}body-${entropy.id()}`;
 }
 
-/** Takes out of bytes what must not be kept. What it looks for is at most `overlap` bytes long. */
-export type Filter = { readonly overlap: number; readonly clean: (bytes: Buffer) => Promise<Buffer> };
+/** Takes out of bytes what must not be kept. What it looks for is at most `overlap` bytes long. `cut`: they may end within it. */
+export type Filter = { readonly overlap: number; readonly clean: (bytes: Buffer, cut: boolean) => Promise<Buffer> };
 
 export type SpillOptions = {
   readonly filter?: Filter | undefined;
@@ -35,9 +35,9 @@ export function spill(store: Pick<PayloadStore, 'put'>, ref: string, { filter, h
   let bytes = 0;
 
   /** Keeps back so much of the end as may be the beginning of what the filter looks for. */
-  async function flush(back: number): Promise<void> {
+  async function flush(back: number, cut = false): Promise<void> {
     let data: Buffer = piece.subarray(0, filled);
-    if (filter) data = await filter.clean(data);
+    if (filter) data = await filter.clean(data, cut);
     const kept = Math.max(0, data.length - back);
     for (let at = 0; at < kept; at += PIECE_BYTES) {
       const part = data.subarray(at, Math.min(kept, at + PIECE_BYTES));
@@ -69,8 +69,8 @@ export function spill(store: Pick<PayloadStore, 'put'>, ref: string, { filter, h
       filled += chunk.copy(piece, filled);
       return undefined;
     },
-    async end() {
-      if (filled > 0) await flush(0);
+    async end(cut) {
+      if (filled > 0) await flush(0, cut);
       return { body: Buffer.alloc(0), stored: { ref, pieces, bytes, utf8: utf8.valid() } };
     },
   };

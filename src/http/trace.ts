@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { toErrorData } from '../engine/errors.ts';
-import type { AttemptEnv, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
 import type { Entropy } from '../engine/ports.ts';
 import { type Call, shown } from './call.ts';
 import { runtimeOf } from './runtime.ts';
@@ -37,8 +37,8 @@ export const TRACEPARENT_HEADER = 'traceparent';
 export async function traced(
   call: Call,
   env: AttemptEnv,
-  attempt: (traceparent: string | undefined) => Promise<Verdict>,
-): Promise<Verdict> {
+  attempt: (traceparent: string | undefined) => Promise<Verdict | Live>,
+): Promise<Verdict | Live> {
   const http = runtimeOf(env.services);
   const run = env.run ?? http.serves;
   const { tracer } = http;
@@ -46,7 +46,8 @@ export async function traced(
   if (!span) return attempt(continued(run?.traceparent, env.entropy));
   try {
     const verdict = await attempt(span.traceparent);
-    quietly(() => span.end(verdict));
+    if (verdict.type === 'live') verdict.reply.onEnd((whole) => void quietly(() => span.end(whole)));
+    else quietly(() => span.end(verdict));
     return verdict;
   } catch (thrown) {
     quietly(() => span.end({ type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') }));
@@ -59,7 +60,7 @@ function described(call: Call, env: AttemptEnv, run: AttemptEnv['run']): TracedA
   return {
     method: call.method,
     connection: call.core.name,
-    url: `${origin}${prefix}${shown(call.path)}`,
+    url: call.settings.hidePath ? `${origin}${prefix}` : `${origin}${prefix}${shown(call.path)}`,
     attempt: env.attempt,
     throttles: env.throttles,
     ...(run === undefined ? {} : { run }),

@@ -2,8 +2,9 @@
 import { Client, type Dispatcher, Pool } from 'undici';
 import { outsideRun } from '../engine/context.ts';
 import type { Clock } from '../engine/ports.ts';
-import { connector, type Resolve, systemResolve } from './connector.ts';
+import type { Connect, Dial, Resolve } from './connector.ts';
 import { Exchange, type SocketState, type WireEvent } from './exchange.ts';
+import type { Forbidden } from './forbidden.ts';
 import { type Allowed, compileAllow } from './guard.ts';
 import type { Limits } from './settings.ts';
 import { memorySink, type OpenSink } from './sink.ts';
@@ -39,6 +40,10 @@ export type TransportOptions = {
   /** Loopback addresses are open, also over plain http: for the embedded cloud and tests. */
   readonly allowLoopback?: boolean;
   readonly resolve?: Resolve;
+  /** How sockets are opened; for tests. */
+  readonly dial?: Dial;
+  /** For tests. Default: what the process's environment says. */
+  readonly forbidden?: Forbidden;
   /** Certificates to trust in place of the system's. */
   readonly ca?: string;
 };
@@ -55,7 +60,7 @@ export function transport(options: TransportOptions): Transport {
   const { clock } = options;
   const everywhere = compileAllow(options.allow ?? [], 'http runtime', options.allowLoopback ?? false);
   const pools = new Map<Allowed, Map<string, { pool: Pool; lastUsed: number }>>();
-  const connectors = new WeakMap<Allowed, ReturnType<typeof connector>>();
+  const connectors = new WeakMap<Allowed, Connect>();
   const singles = new Set<Client>();
 
   return {
@@ -118,7 +123,12 @@ export function transport(options: TransportOptions): Transport {
     // Closes the idle sockets at once, and those in use when they are done.
     if (frozen) known.pool.close().catch(() => {});
     const entry =
-      known && !frozen ? known : { pool: new Pool(request.origin, { ...clientOptions(request), factory: countingClient }), lastUsed: now };
+      known && !frozen
+        ? known
+        : {
+            pool: new Pool(request.origin, { ...CLIENT, factory: (origin) => countingClient(origin, connectorOf(request)) }),
+            lastUsed: now,
+          };
     if (entry !== known) origins.set(request.origin, entry);
     entry.lastUsed = now;
     return {
@@ -130,7 +140,7 @@ export function transport(options: TransportOptions): Transport {
   }
 
   function single(request: WireRequest): Place {
-    const client = new Client(request.origin, clientOptions(request));
+    const client = countingClient(request.origin, connectorOf(request));
     singles.add(client);
     return {
       dispatcher: client,
@@ -143,39 +153,37 @@ export function transport(options: TransportOptions): Transport {
     };
   }
 
-  function clientOptions(request: WireRequest): Client.Options {
-    return {
-      connect: connectorOf(request),
-      allowH2: false,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    };
-  }
-
-  /** One for all sockets of a connection, so that they share TLS sessions. */
-  function connectorOf({ allowed, connectTimeout }: WireRequest): ReturnType<typeof connector> {
+  /** One for all sockets of a connection, so that they share TLS sessions. Loaded by the first call: nothing else needs it. */
+  function connectorOf({ allowed, connectTimeout }: WireRequest): Connect {
     let found = connectors.get(allowed);
     if (!found) {
-      found = connector({
-        clock,
-        resolve: options.resolve ?? systemResolve,
-        allowed: [everywhere, allowed],
-        timeout: connectTimeout,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-      });
+      const { resolve, dial, forbidden, ca } = options;
+      const made = import('./connector.ts').then(({ connector }) =>
+        connector({ clock, resolve, allowed: [everywhere, allowed], forbidden, timeout: connectTimeout, dial, ca }),
+      );
+      found = (target, callback, opening) =>
+        void made.then(
+          (connect) => connect(target, callback, opening),
+          (error: Error) => callback(error, null),
+        );
       connectors.set(allowed, found);
     }
     return found;
   }
 }
 
-/** A client that tells each exchange whether its socket was used before. */
-function countingClient(origin: URL, options: object): Dispatcher {
-  const client = new Client(origin, options);
+const CLIENT = { allowH2: false, pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, keepAliveMaxTimeout: KEEP_ALIVE_MS } as const;
+
+/** A client that tells each exchange whether its socket was used before, and how long it took to open. */
+function countingClient(origin: string | URL, connect: Connect): Client {
   const socket: SocketState = { used: false };
-  client.on('connect', () => {
-    socket.used = false;
+  const client = new Client(origin, {
+    ...CLIENT,
+    connect(options, callback) {
+      socket.used = false;
+      socket.opening = {};
+      connect(options, callback, socket.opening);
+    },
   });
   const dispatch = client.dispatch.bind(client);
   client.dispatch = (request, handler) => {

@@ -59,7 +59,7 @@ async function spool(
     const payloads = await payloadsOf(env);
     const sink = spill(payloads, newRef(env), { turn: http.storing });
     for await (const chunk of checked(iterable)) await sink.write(chunk);
-    const { stored } = await sink.end();
+    const { stored } = await sink.end(false);
     if (!env.payloads) {
       const { dropUnread } = await import('./temp-payloads.ts');
       dropUnread(stored as StoredPieces);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import config from '../../holdfast.config.ts';
 import { resolveStage, variables } from '../../infra/config.ts';
 import { RUNS_TABLE_SCHEMA } from '../../src/aws/table-schema.ts';
-import { DEPLOYMENT_KEY } from '../../src/http/runtime.ts';
+import { DEPLOYMENT_KEY } from '../../src/http/deployment-key.ts';
 import { allowed, named, resources, templateOf, VERSION } from './support/template.ts';
 
 const HASH = 'ab'.repeat(32);
@@ -281,12 +281,14 @@ describe('the schedule', () => {
 
 describe('permissions', () => {
   const bucket = 'PayloadsBucket';
+  /** The API's tokens are in the same table: nobody reaches them by this. */
+  const credentials = 'holdfast-prod-connections, partitions CRED#…';
   const logs = (name: string) => {
     const group = [`/aws/lambda/holdfast-prod-${name}`];
     return { 'logs:CreateLogStream': group, 'logs:PutLogEvents': group };
   };
 
-  it('lets the worker work on runs, and read the secrets of its stage', () => {
+  it('lets the worker work on runs, read the secrets of its stage, and use credentials', () => {
     expect(allowed(prod, 'holdfast-prod-worker')).toEqual({
       ...logs('worker'),
       'sqs:ReceiveMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
@@ -294,10 +296,11 @@ describe('permissions', () => {
       'sqs:GetQueueAttributes': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
-      'dynamodb:GetItem': ['holdfast-prod-runs'],
+      'dynamodb:GetItem': [credentials, 'holdfast-prod-runs'],
       'dynamodb:Query': ['holdfast-prod-runs'],
-      'dynamodb:PutItem': ['holdfast-prod-runs'],
-      'dynamodb:UpdateItem': ['holdfast-prod-runs'],
+      'dynamodb:PutItem': [credentials, 'holdfast-prod-runs'],
+      'dynamodb:UpdateItem': [credentials, 'holdfast-prod-runs'],
+      'dynamodb:DeleteItem': [credentials],
       's3:GetObject': [`${bucket}/*`],
       's3:PutObject': [`${bucket}/*`],
       's3:ListBucket': [bucket],
@@ -305,21 +308,24 @@ describe('permissions', () => {
     });
   });
 
-  it('lets the API start, show and delete runs, and look tokens up', () => {
+  it('lets the API start, show and delete runs, look tokens up, and manage credentials, with the key that encrypts them and no other secret', () => {
     expect(allowed(prod, 'holdfast-prod-api')).toEqual({
       ...logs('api'),
       'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
-      'dynamodb:GetItem': ['holdfast-prod-connections', 'holdfast-prod-runs'],
-      'dynamodb:Query': ['holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
+      'dynamodb:GetItem': ['holdfast-prod-connections', credentials, 'holdfast-prod-runs'],
+      'dynamodb:Query': [credentials, 'holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
       'dynamodb:PutItem': ['holdfast-prod-runs'],
-      'dynamodb:UpdateItem': ['holdfast-prod-runs'],
-      'dynamodb:DeleteItem': ['holdfast-prod-runs'],
+      'dynamodb:UpdateItem': [credentials, 'holdfast-prod-runs'],
+      'dynamodb:DeleteItem': [credentials, 'holdfast-prod-runs'],
       'dynamodb:BatchWriteItem': ['holdfast-prod-runs'],
       's3:GetObject': [`${bucket}/*`],
       's3:PutObject': [`${bucket}/*`],
       's3:DeleteObject': [`${bucket}/*`],
       's3:ListBucket': [bucket],
+      'secretsmanager:GetSecretValue': [
+        `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:holdfast/prod/${DEPLOYMENT_KEY}-*`,
+      ],
     });
   });
 

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createApi } from '../../src/api/app.ts';
 import { DeadLetterItem, pageOf, Run, RunItem } from '../../src/api/schemas.ts';
 import { systemClock } from '../../src/aws/clock.ts';
+import { dynamoCredentialStore } from '../../src/aws/credential-store.ts';
 import { s3PayloadRemoval, s3PayloadStore } from '../../src/aws/payload-store.ts';
 import { dynamoRunStore } from '../../src/aws/run-store.ts';
 import { sqsStartQueue } from '../../src/aws/start-queue.ts';
@@ -50,6 +51,7 @@ beforeEach(async () => {
     newKey: () => `key-${++keys}`,
     tokenHashes: [sha256(TOKEN)],
     tokens: dynamoTokenStore(aws.clients.dynamodb, 'connections'),
+    credentials: { ...dynamoCredentialStore(aws.clients.dynamodb, 'connections'), seal: async () => 'sealed' },
   });
   call = async (method, path, { json, headers, query } = {}) => {
     const body = json === undefined ? null : JSON.stringify(json);

@@ -13,10 +13,13 @@ const stops: Array<() => unknown> = [];
 /** Answers of the API that the workflows call, by path; the default is 200 `ok`. `break` takes the request and hangs up. */
 const answers = new Map<string, { status: number; headers?: Record<string, string> } | 'break'>();
 const LONG_WAIT_S = 600;
+/** What calls of accounts were sent with. */
+const authorized: Array<string | undefined> = [];
 
 beforeAll(async () => {
   const server = createServer((request, response) => {
     const answer = answers.get(request.url ?? '') ?? { status: request.url === '/effects' ? 201 : 200 };
+    if (request.url?.startsWith('/accounts/')) authorized.push(request.headers.authorization);
     request.resume();
     request.on('end', () => {
       if (answer === 'break') {
@@ -229,6 +232,26 @@ test('a token is printed once, does what its scopes say, and is refused when it 
   expect(await here()('token', 'revoke', hash)).toMatchObject({ code: 1 });
   // Before its first use: what the API knew already it may know for a minute more.
   expect(await here()('runs', '--token', other.token)).toMatchObject({ code: 3, err: expect.stringContaining('E_UNAUTHORIZED') });
+});
+
+test('a run whose account has no credential pauses, and goes on by itself when one is stored', async () => {
+  const paused = await here()('run', 'accounts', '--input', '{"name":"acme"}', '--json');
+  expect(paused.code).toBe(1);
+  const { id, status, reason } = JSON.parse(paused.out) as Run;
+  expect({ status, code: reason?.code, detail: reason?.detail }).toMatchObject({
+    status: 'paused',
+    code: 'E_NEEDS_AUTH',
+    detail: { connection: 'of-accounts', account: 'acme' },
+  });
+  const list = async () => (await json<{ items: object[] }>('credential', 'list', 'of-accounts')).items;
+  expect(await list()).toMatchObject([{ account: 'acme', status: 'needs-auth', waiting: 1 }]);
+  const put = await here({ stdin: 'token-of-acme\n' })('credential', 'put', 'of-accounts', 'acme', '--token-stdin', '--json');
+  expect(JSON.parse(put.out)).toMatchObject({ account: 'acme', status: 'ok', version: 1, woken: 1 });
+  await reached(id, 'succeeded');
+  expect(authorized).toEqual(['Bearer token-of-acme']);
+  expect(await list()).toMatchObject([{ account: 'acme', status: 'ok', waiting: 0 }]);
+  expect(await here()('credential', 'remove', 'of-accounts', 'acme')).toMatchObject({ code: 0 });
+  expect(await list()).toEqual([]);
 });
 
 test('a wrong token, no answer, and what is no Holdfast end with 3 and say what to do', async () => {

@@ -12,6 +12,7 @@ import { newRecord, prepareStart } from '../../src/engine/start.ts';
 import { type Workflow, workflow } from '../../src/engine/workflow.ts';
 import type { Faults } from '../../src/testing/faults.ts';
 import { memoryPayloadStore, memoryRunStore, memoryWakeQueue, seededEntropy, virtualClock } from '../../src/testing/index.ts';
+import { memoryCredentialStore } from '../../src/testing/memory-credential-store.ts';
 import { memoryTokenStore } from '../../src/testing/memory-token-store.ts';
 import { memoryStarts, memoryUploads } from './api-batches.ts';
 import { checkDocumented } from './api-document.ts';
@@ -56,6 +57,7 @@ type Options = {
   wakeFaults?: Faults;
   payloadFaults?: Faults;
   tokenFaults?: Faults;
+  credentialFaults?: Faults;
   startFault?: () => void;
   workflows?: readonly Workflow[];
   version?: string;
@@ -69,6 +71,7 @@ export function testApi(options: Options = {}) {
   const starts = memoryStarts(options.startFault);
   const uploads = memoryUploads(clock);
   const tokens = memoryTokenStore(options.tokenFaults);
+  const credentials = memoryCredentialStore(options.credentialFaults);
   const workflows = registryWith(options.workflows ?? [onboard, anything], (registered) =>
     batchWorkflow({ uploads: async () => uploads, starts, registry: registered }),
   );
@@ -86,6 +89,7 @@ export function testApi(options: Options = {}) {
     newKey: () => `key-${++keys}`,
     tokenHashes: [sha256('another token'), sha256(TOKEN)],
     tokens,
+    credentials: { ...credentials, seal: async (key, grant) => `sealed ${Buffer.from(JSON.stringify([key, grant])).toString('base64')}` },
     ...(options.version === undefined ? {} : { version: options.version }),
     observe: (event) => events.push(event),
   });
@@ -156,6 +160,7 @@ export function testApi(options: Options = {}) {
     starts,
     uploads,
     tokens,
+    credentials,
     registry: workflows,
     events,
   };

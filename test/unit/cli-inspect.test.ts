@@ -213,3 +213,28 @@ test('a waiting run says for how long', () => {
   expect(text).toContain('Waits until 2026-01-01 12:02:40 UTC, 1 min more.');
   expect(text).toContain(`npx holdfast cancel ${RUN.id}`);
 });
+
+test('a call that was throttled a hundred times is a dozen lines, and one for all between', () => {
+  const about = { call: 'b', label: 'GET crm /slow' };
+  const throttled = (n: number) => ({ n, row: 'throttle', class: 'throttle', status: 429, ms: { total: 5 }, next: ms(n) });
+  const retries = Array.from({ length: 100 }, (_, i): JournalItem => {
+    const n = i + 1;
+    const rolled = { rolledUp: 1, rows: { [n % 4 === 0 ? '500' : 'throttle']: 1 }, from: ms(n), to: ms(n) };
+    return { seq: i, type: 'retry', at: at(n), issuedAt: at(0), next: at(n + 1), attempts: [n <= 11 ? throttled(n) : rolled], ...about };
+  });
+  const done: JournalItem = { seq: 100, type: 'done', at: at(101), attempts: [{ ...success, n: 101 }], ...about };
+  const lines = show({}, [...retries, done]).split('\n');
+  expect(lines.find((line) => line.includes('GET crm /slow'))).toContain('101 attempts');
+  expect(lines.filter((line) => line.includes('429 in 5 ms'))).toHaveLength(11);
+  expect(lines.filter((line) => line.includes('more:'))).toEqual([
+    expect.stringMatching(/… 89 more: 66 × throttle, 23 × 500, 12:00:12 to 12:01:40$/) as string,
+  ]);
+  expect(lines.some((line) => line.includes('101. 200'))).toBe(true);
+});
+
+test('an attempt says what it was waiting for, where that was the connection, and where it was redirected', () => {
+  const slow = { n: 1, row: '2xx', class: 'success', status: 200, ms: { dns: 900, connect: 40, tls: 60, firstByte: 1_100, total: 1_200 } };
+  expect(show({}, [{ ...lookUp, attempts: [slow] }])).toContain('200 in 1.2 s (dns 900 ms, connect 40 ms, tls 60 ms)');
+  const fast = { ...slow, ms: { dns: 1, connect: 1, tls: 5, total: 30 }, hops: [{ status: 302, to: 'https://cdn.example/a' }] };
+  expect(show({}, [{ ...lookUp, attempts: [fast] }])).toContain('200 in 30 ms, redirected to https://cdn.example/a');
+});

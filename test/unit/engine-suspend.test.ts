@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { sweep } from '../../src/engine/sweep.ts';
 import { sleep } from '../../src/engine/verbs.ts';
 import { again, done, HOUR, MINUTE, NEVER, type Rig } from '../support/engine/rig.ts';
 import { rigOf } from '../support/engine/scenario.ts';
@@ -18,6 +19,31 @@ describe('a run is put down', () => {
     });
     expect(await duration(rig, () => rig.invoke([rig.message('w')]))).toBe(125);
     expect(rig.record('w')).toMatchObject({ status: 'waiting', wakeAt: rig.clock.now() + HOUR - 25, idleWakes: 0 });
+  });
+
+  test('with one wake, which no sweep doubles: two workers at once would make the same call', async () => {
+    const rig = rigOf(async (r) => {
+      await sleep('30s');
+      await r.call('read');
+    });
+    await rig.invoke([rig.message('w')]);
+    await sweep({ store: rig.store, wakes: rig.wake, clock: rig.clock });
+    expect(rig.wake.sent).toHaveLength(1);
+    rig.clock.advance(30_000);
+    await sweep({ store: rig.store, wakes: rig.wake, clock: rig.clock });
+    expect(rig.wake.sent).toHaveLength(1);
+  });
+
+  test('and woken by the sweeper a minute late, if its wake was lost and its message with it', async () => {
+    const rig = rigOf(() => sleep('30s'));
+    rig.faults.before = (op) => {
+      if (op === 'wake') throw new Error('the queue is away');
+    };
+    await rig.invoke([rig.message('w')]).catch(() => {});
+    delete rig.faults.before;
+    rig.clock.advance(30_000 + 61_000);
+    await sweep({ store: rig.store, wakes: rig.wake, clock: rig.clock });
+    expect(rig.wake.sent).toMatchObject([{ run: rig.record('w').id, delayMs: 0 }]);
   });
 
   test('not while a read, an effect or a flush is under way', async () => {

@@ -5,7 +5,16 @@ import { type CallEvent, classify, type Decision, type Facts, type Row } from '.
 type Act = Decision['act'];
 /** What is done for safe, idempotent, keyed and unsafe calls; one word where it is the same for all. */
 type Acts = Act | readonly [safe: Act, idempotent: Act, keyed: Act, unsafe: Act];
-type Case = { row: Row; event: CallEvent; facts?: Facts; acts: Acts; class: Decision['class']; breaker: boolean; retries?: number };
+type Case = {
+  row: Row;
+  event: CallEvent;
+  facts?: Facts;
+  acts: Acts;
+  class: Decision['class'];
+  breaker: boolean;
+  retries?: number;
+  only?: readonly Effect[];
+};
 
 const EFFECTS: readonly Effect[] = ['safe', 'idempotent', 'keyed', 'unsafe'];
 const RETRY_UNLESS_UNSAFE = ['retry', 'retry', 'retry', 'unknown'] as const;
@@ -54,6 +63,22 @@ const TABLE: readonly Case[] = [
     acts: 'done',
     class: 'success',
     breaker: false,
+  }),
+  ...each(answered(404, 410, 412), {
+    row: 'other 4xx',
+    facts: { gone: true },
+    acts: 'fail',
+    class: 'permanent',
+    breaker: false,
+    only: ['safe', 'keyed', 'unsafe'],
+  }),
+  ...each(answered(404, 410, 412), {
+    row: 'gone is done',
+    facts: { gone: true },
+    acts: 'done',
+    class: 'success',
+    breaker: false,
+    only: ['idempotent'],
   }),
   {
     row: 'body over the cap',
@@ -176,10 +201,10 @@ const TABLE: readonly Case[] = [
 ];
 
 const cases = TABLE.flatMap((one) =>
-  EFFECTS.map((effect, index) => ({
+  EFFECTS.filter((effect) => one.only?.includes(effect) ?? true).map((effect) => ({
     ...one,
     effect,
-    act: (typeof one.acts === 'string' ? one.acts : one.acts[index]) as Act,
+    act: (typeof one.acts === 'string' ? one.acts : one.acts[EFFECTS.indexOf(effect)]) as Act,
     name: 'status' in one.event ? String(one.event.status) : 'why' in one.event ? one.event.why : one.event.phase,
   })),
 );

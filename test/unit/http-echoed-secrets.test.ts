@@ -65,3 +65,15 @@ it('is not in what the journal keeps of an error, nor in the error', async () =>
     expect(inspect(error, { depth: 9, getters: true })).not.toContain(text);
   }
 });
+
+it.each(Object.entries(WRITERS))('is taken out of a body that is cut within it, wherever that is (%s)', async (_how, write) => {
+  const auth = bearer(secret('awkward'));
+  const text = `before ${write(AWKWARD)}`;
+  world.server.script({ headers: { 'content-type': 'application/octet-stream' }, body: `${text} and more that is not read` });
+  const shown = Buffer.from(text);
+  // From its fifth character on, at every byte: within spellings, too.
+  for (let maxBody = Buffer.byteLength(`before ${write(AWKWARD.slice(0, 4))}`); maxBody <= shown.length; maxBody++) {
+    const { data } = await world.connect({ auth, maxBody }).get('/', { as: 'bytes' });
+    expect(Buffer.from(data).toString()).toMatch(/^before ‹redacted:[\w-]{8}›$/);
+  }
+});

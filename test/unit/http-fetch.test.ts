@@ -145,4 +145,135 @@ describe('connection.fetch', () => {
     world.server.script({ headers: { 'content-type': 'image/png' }, body: bytes });
     expect(new Uint8Array(await (await world.connect().fetch('/')).arrayBuffer())).toEqual(bytes);
   });
+
+  it('leaves a Request as it was: it can be sent again, and read', async () => {
+    const { fetch } = world.connect();
+    const request = new Request(`${world.server.url}/a`, { method: 'PUT', body: 'once' });
+    await fetch(request);
+    await fetch(request, { headers: { 'x-other': '1' } });
+    expect(await request.text()).toBe('once');
+    expect(world.server.received.map(({ body, headers }) => [body, headers['x-other']])).toEqual([
+      ['once', undefined],
+      ['once', '1'],
+    ]);
+    await expect(fetch(request)).rejects.toThrow(TypeError);
+  });
+
+  it('lets init outrank a Request, its signal and its body included', async () => {
+    const request = new Request(`${world.server.url}/a`, { method: 'POST', body: 'theirs', signal: AbortSignal.abort() });
+    await world.connect().fetch(request, { method: 'PATCH', body: 'ours', signal: null });
+    expect(world.server.received[0]).toMatchObject({ method: 'PATCH', body: 'ours' });
+    expect(await failure(world.connect().fetch(new Request(`${world.server.url}/a`, { signal: AbortSignal.abort() })))).toMatchObject({
+      name: 'AbortError',
+    });
+  });
+
+  it.each<[string, NonNullable<RequestInit['headers']>]>([
+    ['Headers', new Headers({ 'X-A': '1' })],
+    ['pairs', [['X-A', '1']]],
+    ['an object', { 'X-A': '1' }],
+  ])('takes headers as %s', async (_name, headers) => {
+    await world.connect().fetch('/', { headers });
+    expect(world.server.received[0]?.headers['x-a']).toBe('1');
+  });
+
+  it.each<[string, () => RequestInit['body']]>([
+    ['a ReadableStream', () => ReadableStream.from([Buffer.from('a'), Buffer.from('b')]) as unknown as RequestInit['body']],
+    [
+      'an async iterable',
+      () =>
+        (async function* () {
+          yield Buffer.from('a');
+          yield Buffer.from('b');
+        })() as unknown as RequestInit['body'],
+    ],
+    ['a view on a part of a buffer', () => new Uint8Array(Buffer.from('xabx')).subarray(1, 3)],
+  ])('sends %s whole', async (_name, body) => {
+    await world.connect().fetch('/', { method: 'POST', body: body(), duplex: 'half' } as RequestInit);
+    expect(world.server.received[0]?.body).toBe('ab');
+  });
+
+  it('rejects with what the body to be sent fails with, and sends nothing', async () => {
+    const broken = new ReadableStream({
+      pull: () => {
+        throw new Error('the file is gone');
+      },
+    });
+    expect(await failure(world.connect().fetch('/', { method: 'POST', body: broken, duplex: 'half' } as RequestInit))).toMatchObject({
+      message: 'the file is gone',
+    });
+    expect(world.server.received).toHaveLength(0);
+  });
+
+  it.each<[string, (url: string) => [string | Request, RequestInit?]]>([
+    [
+      'in a Request',
+      (url) => {
+        const form = new FormData();
+        form.set('file', new File([Uint8Array.of(0, 200, 13, 10)], 'x.bin'));
+        return [new Request(url, { method: 'POST', body: form })];
+      },
+    ],
+    [
+      'that an SDK has encoded with a boundary of its own making',
+      (url) => {
+        const boundary = `----${Math.random()}`;
+        const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="x.bin"\r\n\r\n`;
+        const body = Buffer.concat([Buffer.from(head), Uint8Array.of(0, 200, 13, 10), Buffer.from(`\r\n--${boundary}--\r\n`)]);
+        return [url, { method: 'POST', body, headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` } }];
+      },
+    ],
+  ])('sends the same bytes each time for a form %s', async (_name, made) => {
+    const { fetch } = world.connect();
+    for (let n = 0; n < 2; n++) await fetch(...made(`${world.server.url}/`));
+    const [first, second] = world.server.received;
+    expect(second?.body).toBe(first?.body);
+    expect(first?.body).toContain('filename="x.bin"');
+    expect(first?.headers['content-type']).toMatch(/^multipart\/form-data; boundary=holdfast-[0-9a-f]{40}$/);
+    expect(second?.headers['content-type']).toBe(first?.headers['content-type']);
+  });
+
+  it('gives a Response that can be read in every way, and its copies too', async () => {
+    world.server.script({ status: 201, headers: { 'content-type': 'application/json', 'x-a': '1' }, body: '{"a":"ü"}' });
+    const response = await world.connect().fetch('/things?page=2', { method: 'PUT' });
+    expect(response).toMatchObject({ ok: true, status: 201, statusText: 'Created', redirected: false, type: 'default', bodyUsed: false });
+    const copies = Array.from({ length: 4 }, () => response.clone());
+    expect(copies.map(({ url, status }) => [url, status])).toEqual(
+      Array.from({ length: 4 }, () => [`${world.server.url}/things?page=2`, 201]),
+    );
+    const [one, two, three, four] = copies as [Response, Response, Response, Response];
+    expect(await one.json()).toEqual({ a: 'ü' });
+    expect(await two.text()).toBe('{"a":"ü"}');
+    expect(Buffer.from(await three.arrayBuffer()).toString()).toBe('{"a":"ü"}');
+    expect(await (await four.blob()).text()).toBe('{"a":"ü"}');
+    let streamed = '';
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) streamed += Buffer.from(chunk).toString();
+    expect([streamed, response.bodyUsed]).toEqual(['{"a":"ü"}', true]);
+    await expect(response.text()).rejects.toThrow(TypeError);
+  });
+
+  it.each([
+    ['HEAD', 200],
+    ['GET', 204],
+    ['GET', 205],
+    ['GET', 304],
+  ] as const)('gives no body for %s %d', async (method, status) => {
+    world.server.script({ status, body: '' });
+    const response = await world.connect().fetch('/', { method });
+    expect([response.status, response.body, await response.text()]).toEqual([status, null, '']);
+  });
+
+  it('gives statuses that nobody has registered', async () => {
+    world.server.script({ status: 999, body: 'no' });
+    const response = await world.connect({ retry: { attempts: 1 } }).fetch('/');
+    expect([response.status, response.clone().status, response.ok]).toEqual([999, 999, false]);
+  });
+
+  it('keeps credentials out of URLs', async () => {
+    const url = world.server.url.replace('//', '//user:password@');
+    expect(await failure(world.connect().fetch(`${url}/a`))).toMatchObject({
+      code: 'E_REQUEST_INVALID',
+      message: expect.not.stringContaining('password') as string,
+    });
+  });
 });

@@ -1,15 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import type { Clock, RunRecord } from '../../src/engine/ports.ts';
-import { createWorker } from '../../src/engine/worker.ts';
-import { registry, type Workflow, workflow } from '../../src/engine/workflow.ts';
+import { type Workflow, workflow } from '../../src/engine/workflow.ts';
 import { bearer } from '../../src/http/auth.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { type HttpRuntime, httpRuntime } from '../../src/http/runtime.ts';
 import { secret } from '../../src/http/secrets.ts';
 import { applied, reconcile } from '../../src/http/unknown.ts';
-import { memoryPayloadStore, memoryRunStore, memorySecrets, memoryWakeQueue, seededEntropy } from '../../src/testing/index.ts';
+import { memorySecrets } from '../../src/testing/index.ts';
 import { type Harness, harness } from '../support/http.ts';
+import { resultOf, runOver } from '../support/http-run.ts';
 
 let world: Harness;
 let http: HttpRuntime;
@@ -23,53 +22,7 @@ afterEach(async () => {
   await world.close();
 });
 
-/** Every operation's result is followed by a put-down, so that the next delivery replays what came before. */
-function durable(definition: Workflow, maxDeliveries?: number) {
-  let shift = 0;
-  const clock: Clock = { now: () => Date.now() + shift, timer: plainClock.timer };
-  const store = memoryRunStore();
-  const worker = createWorker({
-    store,
-    payloads: memoryPayloadStore(),
-    wake: memoryWakeQueue({ clock }),
-    clock,
-    entropy: seededEntropy(1),
-    observe: () => {},
-    registry: registry([definition]),
-    services: { http },
-    ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
-  });
-  const body = JSON.stringify({ workflow: definition.name, input: {}, idempotencyKey: 'k' });
-  async function record(): Promise<RunRecord> {
-    const { items } = await store.list({}, { limit: 1, now: clock.now() });
-    const run = (await store.load([items[0]?.id ?? ''])).get(items[0]?.id ?? '');
-    if (!run || 'stub' in run) throw new Error('no run');
-    return run;
-  }
-  return {
-    record,
-    /** One delivery; `after`: so many ms later. */
-    async deliver(after = 0): Promise<RunRecord> {
-      shift += after;
-      const message = { id: 'm1', queue: 'start' as const, body, receiveCount: 1 };
-      await worker.handle([message], { deadline: clock.now() + 100_000, owner: `o${shift}`, done: () => {} });
-      return record();
-    },
-    async toTheEnd(): Promise<RunRecord> {
-      for (let round = 0; round < 20; round++) {
-        const run = await this.deliver(round);
-        if (run.endedAt !== undefined) return run;
-      }
-      throw new Error('the run does not end');
-    },
-  };
-}
-
-const resultOf = (run: RunRecord): unknown => {
-  if (!run.outcome) throw new Error(`${run.status}: ${run.reason?.message}`);
-  if ('error' in run.outcome) return run.outcome.error;
-  return 'text' in run.outcome.value ? JSON.parse(run.outcome.value.text) : run.outcome.value;
-};
+const durable = (definition: Workflow, maxDeliveries?: number) => runOver(http, definition, maxDeliveries);
 
 describe('a call in a run', () => {
   it('is sent once and replayed as it was: status, headers, text, bytes and errors', async () => {

@@ -26,7 +26,7 @@ describe('a secret', () => {
       { hang: true },
     ] as const) {
       world.server.script(fate);
-      const error = await failure<CallError>(crm.post('/', { json: {}, timeout: '100ms', onUnknown: 'throw' }));
+      const error = await failure<CallError>(crm.post('/', { json: {}, timeout: '500ms', onUnknown: 'throw' }));
       expect(world.server.received.at(-1)?.headers.authorization).toBe(`Bearer ${TOKEN}`);
       expect(`${inspect(error, { depth: 9, getters: true })} ${JSON.stringify(error)} ${error.stack}`).not.toContain(TOKEN);
     }

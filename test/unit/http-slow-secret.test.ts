@@ -1,7 +1,7 @@
 /** An attempt has no more time than its total, and preparing it is part of it: what is ready too late is never sent. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeEntries } from '../../src/engine/journal.ts';
-import type { AttemptEnv, Operation, Verdict } from '../../src/engine/operation.ts';
+import type { AttemptEnv, Live, Operation, Verdict } from '../../src/engine/operation.ts';
 import type { Clock, RunRecord, SecretSource } from '../../src/engine/ports.ts';
 import { runId } from '../../src/engine/start.ts';
 import { createWorker } from '../../src/engine/worker.ts';
@@ -52,7 +52,7 @@ function operation(more: Partial<ConnectionOptions> = {}, method = 'POST'): Oper
   return callOperation(buildCall(core, method, '/', {}));
 }
 
-function attempt(call: Operation, more: Partial<AttemptEnv> = {}): Promise<Verdict> {
+function attempt(call: Operation, more: Partial<AttemptEnv> = {}): Promise<Verdict | Live> {
   return call.attempt({
     op: call.identity,
     keyMaterial: 'material',

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { DUE_MARGIN_MS } from '../../src/engine/lineage.ts';
 import type { RunRecord } from '../../src/engine/ports.ts';
 import { LOOK_AHEAD_MS, nextStep, sweep } from '../../src/engine/sweep.ts';
+import { parkedDue } from '../../src/engine/wakes.ts';
 import { memoryRunStore, memoryWakeQueue, virtualClock } from '../../src/testing/index.ts';
 import { NOW, run } from '../support/contracts/records.ts';
 
@@ -29,6 +30,7 @@ describe('one step', () => {
   const table: Array<[string, Partial<RunRecord>, { delayMs: number } | undefined, number | undefined]> = [
     ['parked, its time in ten minutes: a delayed wake', parked(NOW + 10 * MINUTE), { delayMs: 10 * MINUTE }, NOW + 12 * MINUTE],
     ['parked, its message sent by an earlier sweep: nothing', parked(NOW + 10 * MINUTE, { due: NOW + 12 * MINUTE }), undefined, undefined],
+    ['parked, its message sent by its worker: nothing', parked(NOW + MINUTE, { due: parkedDue(NOW + MINUTE, NOW) }), undefined, undefined],
     ['parked, its time just passed: a wake now', parked(NOW - 10_000), { delayMs: 0 }, NOW + 2 * DUE_MARGIN_MS],
     ['parked, two minutes late: a wake now, and again in two', parked(NOW - 2 * MINUTE), { delayMs: 0 }, NOW + 2 * MINUTE],
     ['parked, half an hour late: again in half an hour', parked(NOW - 30 * MINUTE), { delayMs: 0 }, NOW + 30 * MINUTE],

@@ -73,11 +73,13 @@ export const redrive = route({
   problems: PROBLEMS,
   async handle({ request, params, body, bearer }, deps) {
     const run = await knownRun(deps, bearer, params.run ?? '');
-    const cut = body.from === undefined ? {} : { from: body.from };
-    const { from } = await applied(run, () => redriveRun(deps, run, cut, about(bearer, body.why)));
+    const { from: cut, asNew: renew, why } = body;
+    const how = { ...(cut === undefined ? {} : { from: cut }), ...(renew === undefined ? {} : { asNew: renew }) };
+    const { from, asNew } = await applied(run, () => redriveRun(deps, run, how, about(bearer, why)));
     const links = runLinks(run.id, request.base);
     const { status } = (await findRun(deps, run.id)) ?? run;
-    return { status: 202, body: { id: run.id, status, from, links }, headers: { location: links.self }, run: run.id };
+    const renewed = asNew.length === 0 ? {} : { asNew };
+    return { status: 202, body: { id: run.id, status, from, ...renewed, links }, headers: { location: links.self }, run: run.id };
   },
 });
 

@@ -38,7 +38,12 @@ export function named(template: Template, type: string, property: string, value:
   return { id, resource };
 }
 
-type Statement = { Effect: string; Action: string | string[]; Resource: unknown };
+type Statement = {
+  Effect: string;
+  Action: string | string[];
+  Resource: unknown;
+  Condition?: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': string[] } };
+};
 
 /** What a function's role allows: action → resources, as readable text. */
 export function allowed(template: Template, functionName: string): Record<string, string[]> {
@@ -48,12 +53,14 @@ export function allowed(template: Template, functionName: string): Record<string
   for (const { Properties } of Object.values(resources(template, 'AWS::IAM::Policy'))) {
     const { Roles, PolicyDocument } = Properties as { Roles: { Ref: string }[]; PolicyDocument: { Statement: Statement[] } };
     if (!Roles.some(({ Ref }) => Ref === role)) continue;
-    for (const { Effect, Action, Resource } of PolicyDocument.Statement) {
+    for (const { Effect, Action, Resource, Condition } of PolicyDocument.Statement) {
+      const partitions = Condition?.['ForAllValues:StringLike']['dynamodb:LeadingKeys'];
+      const within = partitions === undefined ? '' : `, partitions ${partitions.map((one) => one.replace('*', '…')).join(' ')}`;
       if (Effect !== 'Allow') throw new Error(`a statement that is not Allow: ${JSON.stringify(Action)}`);
       for (const action of [Action].flat()) {
         for (const target of [Resource].flat()) {
           result[action] ??= [];
-          result[action].push(readable(template, target));
+          result[action].push(readable(template, target) + within);
         }
       }
     }

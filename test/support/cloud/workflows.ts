@@ -1,5 +1,5 @@
 /** Workflows that the tests of the whole deploy in place of the examples: each does one thing that is hard to survive. */
-import { connection, map, sleep, step, vars, workflow } from 'holdfast';
+import { accountSecret, bearer, connection, map, sleep, step, vars, workflow } from 'holdfast';
 import * as z from 'zod/mini';
 
 export const api = connection({
@@ -71,4 +71,12 @@ const everything = workflow({
   },
 });
 
-export const workflows = [quick, hog, many, long, retryAfter, everything];
+const ofAccounts = connection({ name: 'of-accounts', baseUrl: vars('test-api'), auth: bearer(accountSecret()) });
+
+const accounts = workflow({
+  name: 'accounts',
+  input: z.object({ name: z.string() }),
+  run: async ({ name }) => (await ofAccounts.for(name).get(`/accounts/${name}`, { as: 'text' })).data,
+});
+
+export const workflows = [quick, hog, many, long, retryAfter, everything, accounts];

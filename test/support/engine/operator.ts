@@ -12,6 +12,7 @@ export function operatorOf(rig: Rig, workflow = 'w', key = 'k') {
     cancel: () => cancelRun(ports, record(), about),
     resume: () => resumeRun(ports, record(), about),
     redrive: (from?: number) => redriveRun(ports, record(), from === undefined ? {} : { from }, about),
+    redriveAsNew: (from?: number) => redriveRun(ports, record(), { asNew: true, ...(from === undefined ? {} : { from }) }, about),
     remove: () => deleteRun(ports, record()),
     /** The messages that are due now are handled, which also moves a paused run; then on to its end. */
     async onward() {

@@ -5,6 +5,7 @@
 
 import { currentRun, outsideRun } from '../../../src/engine/context.ts';
 import { decodeEntries, type Entry } from '../../../src/engine/journal.ts';
+import { DUE_MARGIN_MS } from '../../../src/engine/lineage.ts';
 import type { Effect, Operation } from '../../../src/engine/operation.ts';
 import type { EngineEvent, RunRecord } from '../../../src/engine/ports.ts';
 import { runId } from '../../../src/engine/start.ts';
@@ -230,8 +231,9 @@ export function createRig(options: RigOptions) {
       const run = record(workflow, key);
       if (run.endedAt !== undefined || run.status === 'paused') return run;
       if (wake.nextAt() === undefined) {
-        // The sweeper looks every minute, a quarter of an hour ahead.
-        const look = run.wakeAt === undefined ? (run.due ?? clock.now()) : run.wakeAt - 10 * MINUTE;
+        // The sweeper looks every minute, a quarter of an hour ahead; what a worker was to wake itself, once that is late.
+        const { wakeAt, due = clock.now() } = run;
+        const look = wakeAt !== undefined && due <= wakeAt + DUE_MARGIN_MS ? wakeAt - 10 * MINUTE : due;
         if (look > clock.now()) clock.advance(look - clock.now());
         await sweep({ store, wakes: wake, clock });
       }
