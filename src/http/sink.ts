@@ -31,7 +31,7 @@ export type OpenSink = (head: Head) => Sink;
 
 const EMPTY = Buffer.alloc(0);
 
-/** The first that is more than one chunk; each further one is twice as large. */
+/** The first that is more than one chunk; each further one is four times as large, since what it replaces is not freed at once. */
 const LEAST_BYTES = 16 * 1024;
 
 /**
@@ -59,7 +59,7 @@ export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: (held: Bu
       if (held.length === 0) held = chunk;
       else {
         if (room.length < size) {
-          room = Buffer.allocUnsafeSlow(Math.min(Math.max(most, size), Math.max(LEAST_BYTES, 2 ** Math.ceil(Math.log2(size)))));
+          room = Buffer.allocUnsafeSlow(Math.min(Math.max(most, size), Math.max(LEAST_BYTES, 4 ** Math.ceil(Math.log2(size) / 2))));
           held.copy(room);
         }
         chunk.copy(room, held.length);
