@@ -14,6 +14,8 @@ const TARGETS: ReadonlyMap<number, string> = new Map([
   [5, 'target-05-writes-per-run.ts'],
   [6, 'target-06-writes-per-wave.ts'],
   [10, 'target-10-hints.ts'],
+  [11, 'target-11-memory.ts'],
+  [12, 'target-12-total.ts'],
   [13, 'target-13-guard.ts'],
   [14, 'target-14-bundle.ts'],
   [15, 'target-15-first-call.ts'],

@@ -30,10 +30,11 @@ export type {
   PollOptions,
   RetryOptions,
   RouteOptions,
+  UploadBody,
 } from './http/options.ts';
 export { byCursor, byFunction, byLink, byNextUrl, byOffset, byPage, type NextPage, type Page, type Paging } from './http/paging.ts';
 export type { ApiError, Profile } from './http/profile.ts';
-export type { Reply } from './http/reply.ts';
+export type { Reply, StoredBody } from './http/reply.ts';
 export { type SecretRef, secret } from './http/secrets.ts';
 export { sign, type ToSign } from './http/sign.ts';
 export { applied, cannotTell, notApplied, type Reconcile, type Reconciliation, reconcile } from './http/unknown.ts';

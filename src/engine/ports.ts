@@ -136,7 +136,7 @@ export type RunStore = {
 export type WorkStore = Omit<RunStore, 'list' | 'listDeadLetters' | 'deadLetters' | 'removeDeadLetter' | 'purge'>;
 
 export type PayloadStore = {
-  /** Idempotent: the key names the content. */
+  /** Idempotent: the key names the content. When it resolves the data is the caller's again, who may write over it. */
   put(key: string, data: Uint8Array): Promise<void>;
   /** Throws `E_PAYLOAD_MISSING` when it is not there. */
   get(key: string): Promise<Uint8Array>;

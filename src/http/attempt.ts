@@ -1,24 +1,28 @@
 /** One attempt of a call, from request to verdict: prepares, sends and classifies. Decides no row: that is classify.ts. What follows from failing is failing.ts. */
 import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
+import { isSource, type Source } from './body.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision, isRedirect } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
 import type { Hints } from './hints.ts';
+import { keepBody } from './keep.ts';
 import { type Prepared, prepare, tooLate } from './prepare.ts';
 import { recordOf } from './record.ts';
 import { scrub } from './redact.ts';
-import { storeReply } from './reply.ts';
+import { type Fetched, type StoredReply, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
+import type { Spooled, Upload } from './upload.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = {
   fresh: boolean;
   /** An attempt may have done it: of this process; `undefined` before its first. */
   maybeDone?: boolean;
+  readonly spooled: Spooled;
 };
 
 export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
@@ -39,11 +43,20 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   let refreshable = call.core.auth !== undefined;
   let resent = false;
   for (;;) {
+    let upload: Upload | undefined;
+    try {
+      if (isSource(call.body)) upload = await inTime(open(call, http, env, memory), left(), env);
+    } catch (error) {
+      return (await failing()).unprepared(call, env, error);
+    }
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
-    if (left() <= 0) return (await failing()).unprepared(call, env, tooLate());
-    const how = { fresh, left: left(), traceparent };
-    const event = await sending(how);
+    if (left() <= 0) {
+      upload?.drop();
+      return (await failing()).unprepared(call, env, tooLate());
+    }
+    let event = await sending({ fresh, left: left(), traceparent, upload });
     if ('type' in event) return event;
+    if (event.phase !== 'answered') upload?.drop();
     // The credential is for the API: another origin was not sent it, and has nothing to say of it.
     if (event.phase === 'answered' && event.stranger) refreshable = false;
     // A stale socket is nobody's failure: once, on another, free of charge.
@@ -54,8 +67,9 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       fresh = true;
       continue;
     }
-    await cleaned(event);
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable, maybeDone: memory.maybeDone });
+    const judged = await ready(event);
+    event = judged.event;
+    const { facts, hints } = factsOf(event, call, { ...judged, now: env.clock.now(), refreshable, maybeDone: memory.maybeDone });
     const decision = classify(event, call.effect, facts);
     if (decision.act === 'refresh') {
       refreshable = false;
@@ -79,9 +93,13 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     return conclude(call, decision, event, hints, env, memory, resent);
   }
 
-  async function cleaned(event: WireEvent): Promise<void> {
+  /** To be judged: without secrets, and with what the connection's own judges look at. */
+  async function ready(event: WireEvent): Promise<{ event: WireEvent; fetched?: Fetched }> {
     await scrub(event, prepared.secrets, http);
     if (event.phase === 'answered' && call.core.accountUrl) leadBack(event.headers, prepared.base, call.core.base().origin);
+    const fetched = await bodyToJudge(call, event, env);
+    if (fetched !== 'gone') return { event, fetched };
+    return { event: { ...event, phase: 'ambiguous', why: 'broken', message: 'the stored body could not be read', answering: true } };
   }
 
   /** A reply of `fetch` may be given to user code while it comes: then its event is still to be. */
@@ -89,15 +107,43 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     if (!call.live) return send(call, http, prepared, env, how);
     const { sendLive } = await import('./live.ts');
     const { secrets } = prepared;
-    return sendLive({ call, http, secrets, env, conclusion, send: (more) => send(call, http, prepared, env, { ...how, ...more }) });
+    return sendLive({
+      call,
+      http,
+      secrets,
+      env,
+      conclusion,
+      keep: keepBody(call, env, http, secrets),
+      send: (more) => send(call, http, prepared, env, { ...how, ...more }),
+    });
   }
 
   /** Of an event after which nothing is sent again within this attempt. */
   async function conclusion(event: WireEvent): Promise<Verdict> {
-    await cleaned(event);
-    const { facts, hints } = factsOf(event, call, { now: env.clock.now(), refreshable: false, maybeDone: memory.maybeDone });
-    return conclude(call, classify(event, call.effect, facts), event, hints, env, memory, resent);
+    const judged = await ready(event);
+    const { facts, hints } = factsOf(judged.event, call, {
+      ...judged,
+      now: env.clock.now(),
+      refreshable: false,
+      maybeDone: memory.maybeDone,
+    });
+    return conclude(call, classify(judged.event, call.effect, facts), judged.event, hints, env, memory, resent);
   }
+}
+
+/** A body that is not in memory, ready to be sent. */
+async function open(call: Call, http: HttpRuntime, env: AttemptEnv, memory: Memory): Promise<Upload> {
+  const { openUpload } = await import('./upload.ts');
+  return openUpload(call.body as Source, http, env, memory.spooled);
+}
+
+/** A body that went elsewhere, or a handle on it, where somebody has something to say about replies. */
+async function bodyToJudge(call: Call, event: WireEvent, env: AttemptEnv): Promise<Fetched | 'gone'> {
+  const { successWhen, inFlightWhen, shouldRetry, hint } = call.judge;
+  if (event.phase !== 'answered' || (successWhen ?? inFlightWhen ?? shouldRetry ?? hint) === undefined) return {};
+  if (event.stored === undefined && call.as !== 'file') return {};
+  const { lookAt } = await import('./fetched.ts');
+  return lookAt(JSON.parse(storeReply(event)) as StoredReply, call, env).catch(() => 'gone');
 }
 
 /** Classes of decisions after which nobody knows. */
@@ -122,7 +168,14 @@ async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise
   }
 }
 
-type Sending = { fresh: boolean; left: number; traceparent: string | undefined; sink?: OpenSink; signal?: AbortSignal };
+type Sending = {
+  readonly fresh: boolean;
+  readonly left: number;
+  readonly traceparent: string | undefined;
+  readonly upload: Upload | undefined;
+  readonly sink?: OpenSink;
+  readonly signal?: AbortSignal;
+};
 
 async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: AttemptEnv, now: Sending): Promise<WireEvent> {
   const { core, settings } = call;
@@ -133,14 +186,13 @@ async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: Atte
     origin: prepared.origin,
     method: call.method,
     path: prepared.path,
-    // One that the user gave is his own.
-    headers: now.traceparent === undefined ? prepared.headers : { [TRACEPARENT_HEADER]: now.traceparent, ...prepared.headers },
-    body: prepared.body ?? call.body,
+    headers: headersOf(prepared, now),
+    body: now.upload?.body ?? prepared.body ?? (isSource(call.body) ? null : call.body),
     // What preparing, and a first sending, have left: an attempt never outlives its total.
     limits: now.left >= limits.total ? limits : { ...limits, total: now.left },
     fresh: now.fresh,
     signal: now.signal ?? env.signal,
-    ...(now.sink === undefined ? {} : { sink: now.sink }),
+    sink: now.sink ?? keepBody(call, env, http, prepared.secrets),
   };
   const event = await http.transport.send(request);
   if (event.phase !== 'answered' || !followed(call, event.status)) return event;
@@ -158,6 +210,12 @@ async function send(call: Call, http: HttpRuntime, prepared: Prepared, env: Atte
 const followed = ({ method, effect, redirects, accepted }: Call, status: number): boolean =>
   // To follow is to send again: never what may have had an effect.
   redirects === 'follow' && (method === 'GET' || method === 'HEAD') && effect !== 'unsafe' && isRedirect(status) && !accepted.has(status);
+
+function headersOf({ headers }: Prepared, { traceparent, upload }: Sending): Prepared['headers'] {
+  if (traceparent === undefined && upload === undefined) return headers;
+  // A traceparent that the user gave is his own.
+  return { ...(traceparent === undefined ? {} : { [TRACEPARENT_HEADER]: traceparent }), ...headers, ...upload?.headers };
+}
 
 /** Most calls succeed: what becomes of the others is loaded with the first of them. */
 const failing = () => import('./failing.ts');

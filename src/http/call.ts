@@ -1,7 +1,6 @@
 /** One logical call, ready to become an operation: method, path, body, settings. Builds from the options of a verb; sends nothing. */
-import { hash } from 'node:crypto';
-import { canonicalJson, encodeJson, type Json } from '../engine/json.ts';
 import type { Effect } from '../engine/operation.ts';
+import { type Body, bodyOf } from './body.ts';
 import { type Core, effectOf, type Judge, settingsFor } from './core.ts';
 import { checkCarries, keyField } from './key-field.ts';
 import type { As, BodyOptions } from './options.ts';
@@ -17,8 +16,8 @@ export type Call = {
   readonly label: string;
   /** Lower-case names; what does not depend on secrets. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | null;
-  /** Of the body; of canonical JSON where it is given as `json`. */
+  readonly body: Body['body'];
+  /** Of the body; of canonical JSON where it is given as `json`. Absent where the body is known only when it is read. */
   readonly bodyHash?: string;
   readonly json?: unknown;
   readonly settings: Settings;
@@ -41,7 +40,7 @@ export type Call = {
   readonly load?: () => Promise<void>;
 };
 
-const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'body']);
+const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'form', 'multipart', 'body']);
 export const AGENT = 'holdfast';
 const ACCEPT = 'application/json, */*;q=0.8';
 export const ENCODINGS = 'gzip, deflate, br';
@@ -52,11 +51,13 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
   const label = labelOf(core, method, path, options.hidePath ?? base.hidePath, options.label);
   onlyKnown(options, FIELDS, label);
   const settings = settle(base, options, label);
-  if (options.as !== undefined && !['json', 'text', 'bytes'].includes(options.as)) bad(label, 'as', "must be 'json' | 'text' | 'bytes'");
+  if (options.as !== undefined && !['json', 'text', 'bytes', 'file'].includes(options.as))
+    bad(label, 'as', "must be 'json' | 'text' | 'bytes' | 'file'");
+  if (options.as === 'file' && options.schema !== undefined) bad(label, 'schema', "cannot be given with as: 'file', which reads nothing");
   if (options.key !== undefined && (typeof options.key !== 'string' || options.key === '')) bad(label, 'key', 'must be a text');
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) bad(label, 'signal', 'must be an AbortSignal');
   checkSchema(options.schema, label);
-  const body = bodyOf(method, options, label);
+  const body = bodyOf(method, options, settings.arrays, label);
   const effect = effectOf(core, settings, method, label);
   const field = keyField(core, effect);
   if (field !== undefined) checkCarries(options.json, field, label);
@@ -86,26 +87,6 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     judge: core.judge,
   };
-}
-
-type Body = { body: string | Uint8Array | null; type?: string; hash?: string };
-
-function bodyOf(method: string, { json, body }: BodyOptions, label: string): Body {
-  if (json === undefined && body === undefined) return { body: null };
-  if (json !== undefined && body !== undefined) bad(label, 'json', 'and body cannot both be given');
-  if (method === 'GET' || method === 'HEAD') bad(label, json === undefined ? 'body' : 'json', `cannot be given with ${method}`);
-  if (json !== undefined) {
-    const text = encodeJson(json, `the json of ${label}`) as string;
-    return { body: text, type: 'application/json', hash: fingerprint(canonicalJson(json as Json)) };
-  }
-  if (typeof body !== 'string' && !(body instanceof Uint8Array)) bad(label, 'body', 'must be a text or a Uint8Array; for JSON use json');
-  // A copy: what is sent later must be what its hash says.
-  const content = typeof body === 'string' ? body : new Uint8Array(body as Uint8Array);
-  return { body: content, hash: fingerprint(content) };
-}
-
-export function fingerprint(content: string | Uint8Array): string {
-  return hash('sha256', content, 'base64url');
 }
 
 /** For people, and in every error from the first on. */

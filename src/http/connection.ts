@@ -11,7 +11,7 @@ import type { BodyOptions, CallOptions, ConnectionOptions, GraphqlOptions, Pages
 import type { Paging } from './paging.ts';
 import { callPlainly } from './plain.ts';
 import { poll } from './poll.ts';
-import type { Reply } from './reply.ts';
+import type { Fetched, Reply } from './reply.ts';
 import type { DataOf, ItemOf, ReplyOf } from './reply-types.ts';
 import { responseOf } from './response.ts';
 import { plainRuntime } from './runtime.ts';
@@ -140,11 +140,13 @@ function connectionOf(core: Core): Connection {
     },
     async graphql(query: string, variables?: unknown, options: GraphqlOptions = {}) {
       const call = graphqlCall(core, query, variables, options);
-      return typedReply(await issue(call), { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope });
+      const { text, fetched } = await issue(call);
+      return typedReply(text, { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope, fetched });
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
-      return responseOf(await onceByKey(call, issue), call);
+      const { text, fetched } = await onceByKey(call, issue);
+      return responseOf(text, call, fetched);
     },
     for: (account: string) => connectionOf(forAccount(core, account)),
   } as Connection;
@@ -154,15 +156,18 @@ function connectionOf(core: Core): Connection {
 
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
-  const reply = await typedReply(await issue(call), options, call.label, { gone: call.settings.goneIsDone });
+  const { text, fetched } = await issue(call);
+  const reply = await typedReply(text, options, call.label, { gone: call.settings.goneIsDone, fetched });
   requested.set(reply, call.path);
   return reply;
 }
 
-async function issue(call: Call): Promise<string> {
+async function issue(call: Call): Promise<{ text: string; fetched: Fetched }> {
   checkAccount(call.core);
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
-  if (here) return operation.open((await here.run.issue(operation)) as string);
-  return (await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string;
+  const text = here
+    ? operation.open((await here.run.issue(operation)) as string)
+    : ((await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string);
+  return { text, fetched: operation.taken() };
 }

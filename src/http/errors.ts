@@ -1,7 +1,7 @@
 /** The errors of calls that user code can catch, made from the journal's data, so that they are the same on every replay. */
 import { type ErrorData, HoldfastError, reviveError } from '../engine/errors.ts';
 import type { Json } from '../engine/json.ts';
-import { type Reply, readReply, type StoredReply } from './reply.ts';
+import { type Fetched, type Reply, readReply, type StoredReply } from './reply.ts';
 
 type Detail = { [key: string]: Json | undefined };
 
@@ -50,10 +50,10 @@ export class SchemaError extends HoldfastError {
   }
 }
 
-/** `value`: the journaled reply that the failed call ended with. */
-export function reviveCallError(data: ErrorData, value: string | undefined): Error {
+/** `value`: the journaled reply that the failed call ended with; `fetched`: what of it is not in the journal. */
+export function reviveCallError(data: ErrorData, value: string | undefined, fetched?: Fetched): Error {
   const detail = data.detail ?? {};
-  const reply = value === undefined ? undefined : readReply(JSON.parse(value) as StoredReply, undefined, true);
+  const reply = value === undefined ? undefined : readReply(JSON.parse(value) as StoredReply, undefined, true, fetched);
   switch (data.code) {
     case 'E_UNKNOWN_OUTCOME':
       return new UnknownOutcomeError(data.message, detail, reply);

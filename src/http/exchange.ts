@@ -48,6 +48,12 @@ export type SocketState = { used: boolean; opening?: Opening };
 /** How often a running exchange is looked at, ms: idle bodies are noticed at most so much late. */
 const LOOK_MS = 5_000;
 
+/**
+ * So much of a body may stand in line before the socket is paused. More than one read of a socket gives: each resuming reads all that
+ * has come, and puts back what we do not take, so that pausing more often would let what is put back grow without end.
+ */
+const LINE_BYTES = 128 * 1024;
+
 export type ExchangeOptions = {
   readonly limits: Limits;
   readonly clock: Clock;
@@ -79,9 +85,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #sink: OpenSink;
   #body: Receiver | undefined;
   #patient = false;
-  /** What came is being taken, and the socket waits. */
+  /** What came is being taken, and what came since stands in line, so many bytes. */
   #line: Promise<void> | undefined;
-  #waitsSince = 0;
+  #inLine = 0;
+  /** Since when the socket waits for us. */
+  #waitsSince: number | undefined;
   /** How long the socket waited for us, which is not the server's slowness. */
   #waited = 0;
   #sentAt: number;
@@ -141,13 +149,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#received || this.#settled) return;
+    // undici flushes its parser with nothing whenever it resumes: pausing it then would never end.
+    if (this.#received || this.#settled || chunk.length === 0) return;
     this.#lastByteAt = this.#clock.now();
     this.#size += chunk.length;
     const body = this.#body as Receiver;
     // A socket that the server has closed is read to its end, paused or not.
     const busy = this.#line === undefined ? body.write(chunk) : this.#line.then(() => body.write(chunk));
-    if (busy !== undefined) this.#wait(controller, busy);
+    if (busy !== undefined) this.#wait(controller, busy, chunk.length);
     else if (body.cut) this.#cut();
   }
 
@@ -173,7 +182,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       const awaited = now - this.#sentAt;
       if (awaited >= headers) late ??= `no answer within ${headers} ms`;
       next = Math.min(next, headers - awaited);
-    } else if (!this.#received && this.#line === undefined) {
+    } else if (!this.#received && this.#waitsSince === undefined) {
       const silent = now - this.#lastByteAt;
       if (silent >= idle) late ??= `nothing came for ${idle} ms`;
       const receiving = now - this.#answeredAt - this.#waited;
@@ -195,23 +204,32 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('given up'));
   }
 
-  #wait(controller: Dispatcher.DispatchController, busy: Promise<void>): void {
-    controller.pause();
-    if (this.#line === undefined) this.#waitsSince = this.#clock.now();
+  #wait(controller: Dispatcher.DispatchController, busy: Promise<void>, bytes: number): void {
+    this.#inLine += bytes;
+    if (this.#inLine > LINE_BYTES && this.#waitsSince === undefined) {
+      this.#waitsSince = this.#clock.now();
+      controller.pause();
+    }
     const line: Promise<void> = busy.then(
       () => {
-        // More has come to stand in line.
+        this.#inLine -= bytes;
         if (this.#line !== line) return;
         this.#line = undefined;
-        this.#lastByteAt = this.#clock.now();
-        this.#waited += this.#lastByteAt - this.#waitsSince;
         if (this.#settled || this.#received) return;
         if (this.#body?.cut) this.#cut();
-        else controller.resume();
+        else this.#resume(controller);
       },
       (error: unknown) => this.#lose(error),
     );
     this.#line = line;
+  }
+
+  #resume(controller: Dispatcher.DispatchController): void {
+    if (this.#waitsSince === undefined) return;
+    this.#lastByteAt = this.#clock.now();
+    this.#waited += this.#lastByteAt - this.#waitsSince;
+    this.#waitsSince = undefined;
+    controller.resume();
   }
 
   /** Enough of the body has come: the rest is not read. */

@@ -4,15 +4,16 @@ import type { Call } from './call.ts';
 import type { Facts } from './classify.ts';
 import type { Answer, WireEvent } from './exchange.ts';
 import { FOREVER_MS, type Hints, readHints, sentAt } from './hints.ts';
-import { type Reply, readReply, type StoredReply, storeReply } from './reply.ts';
+import { type Fetched, type Reply, readReply, type StoredReply, storeReply } from './reply.ts';
 
 const NO_HINTS: Hints = { retryAfter: false, exhausted: false, ignored: [] };
 const THROTTLING = new Set([403, 413, 420, 423, 424, 429, 503, 529]);
 
+/** `fetched`: the body, where it is not in the event and somebody is to judge it. */
 export function factsOf(
   event: WireEvent,
   call: Call,
-  now: { now: number; refreshable: boolean; maybeDone?: boolean | undefined },
+  now: { now: number; refreshable: boolean; maybeDone?: boolean | undefined; fetched?: Fetched },
 ): { facts: Facts; hints: Hints } {
   if (event.phase !== 'answered') return { facts: {}, hints: NO_HINTS };
   const { status, headers } = event;
@@ -24,15 +25,15 @@ export function factsOf(
       successWhen === undefined || accepted
         ? undefined
         : judgement(
-            asked(call, 'successWhen', () => successWhen(replyOf(event, call))),
+            asked(call, 'successWhen', () => successWhen(replyOf(event, call, now.fetched))),
             call,
           );
     return {
       facts: { accepted, tooLarge, judged },
-      hints: judged === undefined ? NO_HINTS : hintsOf(event, call, now.now, judged === 'throttle'),
+      hints: judged === undefined ? NO_HINTS : hintsOf(event, call, now, judged === 'throttle'),
     };
   }
-  const hints = hintsOf(event, call, now.now, status === 429 || status === 420 || status === 529);
+  const hints = hintsOf(event, call, now, status === 429 || status === 420 || status === 529);
   const facts: Facts = {
     accepted,
     tooLarge,
@@ -40,10 +41,10 @@ export function factsOf(
     exhausted: hints.exhausted,
     shouldRetry:
       serversWord(headers['x-should-retry'] ?? headers['stripe-should-retry']) ??
-      asked(call, 'shouldRetry', () => shouldRetry?.(replyOf(event, call))),
+      asked(call, 'shouldRetry', () => shouldRetry?.(replyOf(event, call, now.fetched))),
     replayed: headers['idempotent-replayed'] === 'true',
     refreshable: now.refreshable,
-    inFlight: status === 409 && asked(call, 'inFlightWhen', () => inFlightWhen?.(replyOf(event, call))) === true,
+    inFlight: status === 409 && asked(call, 'inFlightWhen', () => inFlightWhen?.(replyOf(event, call, now.fetched))) === true,
     untouched: unavailableMeansUntouched === true,
     gone: now.maybeDone === true && call.settings.goneIsDone.has(status),
   };
@@ -55,13 +56,13 @@ export function factsOf(
 }
 
 /** The connection's own hint comes last, and counts as `Retry-After` does. */
-function hintsOf(answer: Answer, call: Call, now: number, throttled: boolean): Hints {
+function hintsOf(answer: Answer, call: Call, { now, fetched }: { now: number; fetched?: Fetched }, throttled: boolean): Hints {
   const hints = readHints(answer.headers, now, throttled);
   const own = call.judge.hint;
   if (own === undefined || hints.hint !== undefined) return hints;
   let said: number | Date | undefined;
   try {
-    said = own(replyOf(answer, call));
+    said = own(replyOf(answer, call, fetched));
   } catch {
     return { ...hints, ignored: [...hints.ignored, OWN] };
   }
@@ -101,6 +102,6 @@ function serversWord(value: string | undefined): boolean | undefined {
   return word === 'true' ? true : word === 'false' ? false : undefined;
 }
 
-export function replyOf(answer: Answer, call: Call): Reply {
-  return readReply(JSON.parse(storeReply(answer)) as StoredReply, call.as, true);
+export function replyOf(answer: Answer, call: Call, fetched?: Fetched): Reply {
+  return readReply(JSON.parse(storeReply(answer)) as StoredReply, call.as, true, fetched);
 }

@@ -9,7 +9,7 @@ import type { WireEvent } from './exchange.ts';
 import { NotPrepared } from './not-prepared.ts';
 
 /** A person must act: the run waits. */
-const PAUSES: ReadonlySet<string> = new Set(['E_SECRET_MISSING', 'E_NEEDS_AUTH', 'E_BAD_OPTION', 'E_SEALED']);
+const PAUSES: ReadonlySet<string> = new Set(['E_SECRET_MISSING', 'E_NEEDS_AUTH', 'E_BAD_OPTION', 'E_SEALED', 'E_PAYLOAD_MISSING']);
 
 /** Of an attempt that was answered 401: not an answer to the call, but what keeps it from being sent again with another credential. */
 export function isAboutCredentials(thrown: unknown): boolean {

@@ -1,6 +1,7 @@
 /** `fetch` over a connection: takes what `fetch` takes and makes a call of it. What it gives is response.ts. */
 import { pathBelow } from './base-url.ts';
-import { AGENT, type Call, ENCODINGS, fingerprint, labelOf } from './call.ts';
+import { fingerprint } from './body.ts';
+import { AGENT, type Call, ENCODINGS, labelOf } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';

@@ -15,7 +15,7 @@ export function givenKey({ core, effect, headers, bodyKey }: Call): string | und
 }
 
 /** Rejects at once for what has failed under the same key in this run, with the same error: nothing is issued then, now and on every replay. */
-export async function onceByKey(call: Call, issue: (call: Call) => Promise<string>): Promise<string> {
+export async function onceByKey<T>(call: Call, issue: (call: Call) => Promise<T>): Promise<T> {
   const run = currentRun()?.run;
   const key = givenKey(call);
   if (run === undefined || key === undefined) return issue(call);

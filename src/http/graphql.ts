@@ -1,5 +1,6 @@
 /** A GraphQL operation as a call: a POST whose effect is read out of the document, and whose reply is judged by its `errors`. */
-import { buildCall, type Call, fingerprint } from './call.ts';
+import { fingerprint } from './body.ts';
+import { buildCall, type Call } from './call.ts';
 import { type Core, settingsFor } from './core.ts';
 import { operationOf } from './graphql-document.ts';
 import type { GraphqlOptions } from './options.ts';

@@ -19,15 +19,17 @@ type Sent = {
   readonly http: HttpRuntime;
   readonly secrets: readonly string[];
   readonly env: AttemptEnv;
+  /** Where the body of a reply goes that is not given as it comes. */
+  readonly keep: OpenSink;
   readonly send: (how: { sink: OpenSink; signal: AbortSignal }) => Promise<WireEvent>;
   /** What an event comes to after which nothing is sent again. */
   readonly conclusion: (event: WireEvent) => Promise<Verdict>;
 };
 
 /** The event that a sending ends in; or, if a reply begins that user code is given while it comes, its beginning. */
-export async function sendLive({ call, http, secrets, env, send, conclusion }: Sent): Promise<WireEvent | Live> {
+export async function sendLive({ call, http, secrets, env, keep, send, conclusion }: Sent): Promise<WireEvent | Live> {
   const stopped = new AbortController();
-  const live = coming({ call, http, secrets, stop: () => stopped.abort() });
+  const live = coming({ call, http, secrets, keep, stop: () => stopped.abort() });
   const sent = send({ sink: live.sink, signal: AbortSignal.any([env.signal, stopped.signal]) });
   const first = await Promise.race([sent, live.begun]);
   if ('phase' in first) return first;
@@ -43,6 +45,7 @@ type Options = {
   readonly call: Call;
   readonly http: HttpRuntime;
   readonly secrets: readonly string[];
+  readonly keep: OpenSink;
   /** Gives the exchange up. */
   readonly stop: () => void;
 };
@@ -59,7 +62,7 @@ type Coming = {
 /** Of one character of a secret, in bytes. */
 const LONGEST_SPELLING = 40;
 
-function coming({ call, http, secrets, stop }: Options): Coming {
+function coming({ call, http, secrets, keep, stop }: Options): Coming {
   const given: Buffer[] = [];
   /** Not given yet: the beginning of a line, in which a secret may stand. */
   let held: Buffer = Buffer.alloc(0);
@@ -136,8 +139,8 @@ function coming({ call, http, secrets, stop }: Options): Coming {
   return {
     begun,
     sink(first) {
+      if (!streams(first, call)) return keep(first);
       const inner = memorySink();
-      if (!streams(first, call)) return inner;
       work = open(first);
       return {
         patient: true,
@@ -150,7 +153,7 @@ function coming({ call, http, secrets, stop }: Options): Coming {
           work = work.then(() => giveScrubbed(chunk, false));
           return work;
         },
-        end: () => inner.end(),
+        end: (cut) => inner.end(cut),
       };
     },
     async over(event, verdict) {

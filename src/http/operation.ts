@@ -1,12 +1,13 @@
 /** A call as the engine's operation: its identity, its effect, and what is done when its outcome is unknown. One attempt is attempt.ts. */
 import type { ErrorData } from '../engine/errors.ts';
-import type { AttemptEnv, Live, Operation, Verdict } from '../engine/operation.ts';
+import type { AttemptEnv, Live, LoadEnv, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
 import { attempt, type Memory } from './attempt.ts';
-import { type Call, fingerprint } from './call.ts';
+import { fingerprint, isSource } from './body.ts';
+import type { Call } from './call.ts';
 import { reviveCallError } from './errors.ts';
 import { idempotencyKey } from './prepare.ts';
-import { storeTold, type ToldReply } from './reply.ts';
+import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
 import { runtimeOf, withRuntime } from './runtime.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
@@ -15,12 +16,20 @@ import { purposeOf, type Vault, vault } from './vault.ts';
 export type CallOperation = Operation & {
   /** The reply's text as user code is to have it, of one that was delivered. */
   open(text: string): string;
+  /** What was fetched for the reply that was delivered last. The operation outlives it, and must not keep it. */
+  taken(): Fetched;
 };
 
 /** `engine`: version of the engine's behaviour that its run began with. Default: the present one. */
 export function callOperation(call: Call, engine: number = ENGINE_VERSION): CallOperation {
   const { core, effect, settings } = call;
-  const memory: Memory = { fresh: false };
+  const memory: Memory = { fresh: false, spooled: {} };
+  let fetched: Fetched = {};
+  const taken = (): Fetched => {
+    const last = fetched;
+    fetched = {};
+    return last;
+  };
   const replies = vault();
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
   const [path, ...query] = call.path.split('?');
@@ -41,11 +50,24 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(call.signal === undefined ? {} : { signal: call.signal }),
     attempt: (env) => traced(call, env, async (traceparent) => sealed(call, env, replies, await attempt(call, memory, env, traceparent))),
     unknown: async (env) => sealed(call, env, replies, await unknown(call, env)),
-    load: (value, env) => replies.load(value, env),
+    // Most replies are in the journal, in clear and with their body.
+    load: (text, env) =>
+      call.as === 'file' || isElsewhere(text)
+        ? fetchReply(call, replies, text, env).then((found) => {
+            fetched = found;
+          })
+        : replies.load(text, env),
     open: replies.open,
+    taken,
     adopt: (given) => storeTold(given as ToldReply, call.as),
-    revive: (error, value) => reviveCallError(error, value === undefined ? undefined : replies.open(value)),
+    revive: (error, value) => reviveCallError(error, value === undefined ? undefined : replies.open(value), taken()),
   };
+}
+
+async function fetchReply(call: Call, replies: Vault, text: string, env: LoadEnv): Promise<Fetched> {
+  await replies.load(text, env);
+  const { fetchedFor } = await import('./fetched.ts');
+  return fetchedFor(JSON.parse(replies.open(text)) as StoredReply, call, env);
 }
 
 /** What is kept of a reply has nothing in clear that is to be encrypted. Outside a run nothing is kept. */
@@ -83,7 +105,7 @@ async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {
               method: call.method,
               url: `${origin}${prefix}${call.path}`,
               ...(call.json === undefined ? {} : { json: call.json }),
-              ...(call.json !== undefined || call.body === null ? {} : { body: call.body }),
+              ...(call.json !== undefined || call.body === null || isSource(call.body) ? {} : { body: call.body }),
             },
             ...(call.effect === 'keyed' ? { key: await idempotencyKey(http, env.keyMaterial) } : {}),
             ...(env.firstSentAt === undefined ? {} : { sentAt: env.firstSentAt }),

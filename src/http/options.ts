@@ -6,13 +6,13 @@ import type { Auth } from './auth.ts';
 import type { AccountBaseUrl, BaseUrl } from './base-url.ts';
 import type { Paging } from './paging.ts';
 import type { ApiError, Profile } from './profile.ts';
-import type { Reply } from './reply.ts';
+import type { Reply, StoredBody } from './reply.ts';
 import type { Reconcile } from './unknown.ts';
 
 /** How a list in `query` is written: `a=1&a=2`, `a=1,2` or `a[]=1&a[]=2`. */
 export type Arrays = 'repeat' | 'comma' | 'brackets';
-/** What `data` of a reply is. */
-export type As = 'json' | 'text' | 'bytes';
+/** What `data` of a reply is. `file`: a `StoredBody`, which is read when it is asked for and never all in memory. */
+export type As = 'json' | 'text' | 'bytes' | 'file';
 export type QueryValue = string | number | boolean | null | undefined;
 export type Query = { readonly [name: string]: QueryValue | readonly QueryValue[] };
 export type OnUnknown = 'pause' | 'throw' | 'retry' | Reconcile;
@@ -162,11 +162,31 @@ export type CallOptions = CommonOptions & {
   signal?: AbortSignal;
 };
 
+export type UploadBody =
+  | string
+  | Uint8Array
+  | Blob
+  | StoredBody
+  | AsyncIterable<Uint8Array | string>
+  | (() => AsyncIterable<Uint8Array | string>);
+
+export type FormValue = string | number | boolean | null | undefined | Uint8Array | Blob | StoredBody;
+export type FormFields = { readonly [name: string]: unknown };
+
 export type BodyOptions = CallOptions & {
   /** Sent as JSON. Must be plain JSON. */
   json?: unknown;
-  /** Sent as it is; give its `content-type` in `headers`. */
-  body?: string | Uint8Array;
+  /** Sent as `application/x-www-form-urlencoded`. Lists go by `arrays`; objects within as `name[key]=…`. */
+  form?: FormFields | URLSearchParams;
+  /** Sent as `multipart/form-data`. Files among its fields are not held in memory. */
+  multipart?: FormData | { readonly [name: string]: FormValue | readonly FormValue[] };
+  /**
+   * Sent as it is; give its `content-type` in `headers`, unless it is a `Blob` or a `StoredBody` that has a type of its own.
+   * Texts and `Uint8Array`s are in memory and tell this call from others; a `Blob` does so by its size and type, a `StoredBody` by
+   * which reply it came with. A function is called for every sending and must give the same bytes. A bare iterable is read once, into
+   * the payload store, and sent from there. What an iterable gives is not part of the call's identity, and no hash of it is kept.
+   */
+  body?: UploadBody;
 };
 
 /** Of `connection.poll()`: those of each call, and when it is asked. */

@@ -58,8 +58,10 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
     if (verdict.type !== 'done' && verdict.type !== 'fail') signal.throwIfAborted();
     switch (verdict.type) {
       case 'done':
+        if (verdict.value !== undefined) await operation.load?.(verdict.value, env());
         return verdict.value;
       case 'fail':
+        if (verdict.value !== undefined) await operation.load?.(verdict.value, env());
         throw revive(verdict.error, verdict.value);
       case 'pause':
         throw revive(verdict.error);

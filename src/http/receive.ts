@@ -42,16 +42,16 @@ export function receive(coding: string | undefined, maxBody: number, sink: Sink)
     },
     write(chunk) {
       if (!makeDecoder) return take(chunk);
-      came += chunk.length;
       if (came > maxBody + overhead(maxBody)) {
         enough();
         return undefined;
       }
+      came += chunk.length;
       decoder ??= makeDecoder(chunk, take);
       return decoder.write(chunk);
     },
     end() {
-      return decoder === undefined || cut ? sink.end() : decoder.end().then(() => sink.end());
+      return decoder === undefined || cut ? sink.end(cut) : decoder.end().then(() => sink.end(cut));
     },
     drop: () => decoder?.stop(),
   };

@@ -1,6 +1,7 @@
 /** Takes a connection's own secrets out of an answer that echoes them, before anything else sees it. */
 import type { Answer, WireEvent } from './exchange.ts';
 import type { HttpRuntime } from './runtime.ts';
+import type { Filter } from './spill.ts';
 
 /** Shorter ones would be found in innocent texts. */
 const SHORTEST = 8;
@@ -29,6 +30,20 @@ export async function scrub(event: WireEvent | Answer, secrets: readonly string[
       answer.headers[name] = (answer.headers[name] as string).replace(echoed, `<${mark}>`);
     }
   }
+}
+
+/** The same for a body that is never in memory as a whole. `undefined`: there is nothing to look for. */
+export function scrubber(secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Filter | undefined {
+  const longest = Math.max(0, ...secrets.map(({ length }) => length));
+  if (longest < SHORTEST) return undefined;
+  return {
+    overlap: longest * LONGEST_SPELLING,
+    async clean(bytes, cut) {
+      const part: Answer = { phase: 'answered', status: 0, headers: {}, body: bytes, truncated: cut };
+      await scrub(part, secrets, http);
+      return part.body;
+    },
+  };
 }
 
 /** A body that is cut may end within a secret, and within a spelling of one of its characters: where it begins. */

@@ -1,7 +1,7 @@
 /** The type of a reply, inferred from a call's options. Types alone. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { CallOptions, Schema } from './options.ts';
-import type { Reply } from './reply.ts';
+import type { Reply, StoredBody } from './reply.ts';
 
 /** Those that are registered; spelled out because TypeScript tells unions apart by literals alone. */
 type Success = 200 | 201 | 202 | 203 | 204 | 205 | 206 | 207 | 208 | 226;
@@ -27,7 +27,9 @@ type Unchecked<Options> = Options extends { readonly as: 'text' }
   ? string
   : Options extends { readonly as: 'bytes' }
     ? Uint8Array
-    : unknown;
+    : Options extends { readonly as: 'file' }
+      ? StoredBody
+      : unknown;
 
 /** One schema types `data`; one per status makes a union told apart by `status`, and so do accepted statuses. */
 export type ReplyOf<Options extends CallOptions> = Options extends { readonly schema: infer Schema }

@@ -3,13 +3,13 @@ import { STATUS_CODES } from 'node:http';
 import type { Call } from './call.ts';
 import { CallError, reviveCallError } from './errors.ts';
 import { pieces } from './pieces.ts';
-import { bytesOf, type StoredReply } from './reply.ts';
+import { bytesOf, type Fetched, type StoredReply } from './reply.ts';
 
 /** Statuses that a Response may not have a body with. */
 const BODILESS = new Set([204, 205, 304]);
 
 /** Carries `x-should-retry: false`: what is left to be done about it has been done, an SDK's own retries would come on top. */
-export function responseOf(text: string, call: Call): Response {
+export function responseOf(text: string, call: Call, { bytes }: Fetched = {}): Response {
   const stored = JSON.parse(text) as StoredReply & { live?: true };
   if (stored.truncated) {
     const { limits } = call.settings;
@@ -25,8 +25,8 @@ export function responseOf(text: string, call: Call): Response {
   const { origin, prefix } = call.core.base();
   const asked = `${origin}${prefix}${call.path}`;
   if (stored.live || stored.pieces) return dressed(stored, stored.live ? (call.live?.body ?? null) : replayed(stored), asked);
-  const empty = stored.text === undefined && stored.base64 === undefined;
-  return dressed(stored, BODILESS.has(stored.status) || empty ? null : bytesOf(stored), asked);
+  const empty = bytes === undefined && stored.text === undefined && stored.base64 === undefined;
+  return dressed(stored, BODILESS.has(stored.status) || empty ? null : (bytes ?? bytesOf(stored)), asked);
 }
 
 /** Piece by piece as it was given live, to the same end. */

@@ -3,27 +3,27 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { pointer } from '../engine/json.ts';
 import { SchemaError } from './errors.ts';
 import type { CallOptions, Schema } from './options.ts';
-import { type Reply, readReply, type StoredReply } from './reply.ts';
+import { type Fetched, type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in. Throws `SchemaError`. */
+/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in; `fetched`: what of it is not in `text`. Throws `SchemaError`. */
 export async function typedReply(
   text: string,
   options: CallOptions,
   label: string,
-  as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply } = {},
+  as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply; fetched?: Fetched } = {},
 ): Promise<Reply> {
   const stored = JSON.parse(text) as StoredReply;
   let reply: Reply;
   try {
-    reply = readReply(stored, options.as);
+    reply = readReply(stored, options.as, false, as.fetched);
   } catch (error) {
     const json = error instanceof SyntaxError;
     const message = json ? 'the reply to be read as JSON is not JSON' : `the reply is not in the charset that it names (${String(error)})`;
     throw new SchemaError(
       `${label}: ${message}`,
       [{ message: json ? 'not JSON' : 'wrong charset', pointer: '/' }],
-      readReply(stored, options.as, true),
+      readReply(stored, options.as, true, as.fetched),
     );
   }
   if (as.open) reply = as.open(reply);

@@ -23,38 +23,50 @@ export type Sink = {
   readonly patient?: true;
   /** The chunk is the sink's own from here on. A promise: no more until then. It rejects when the body cannot be kept. */
   write(chunk: Buffer): Promise<void> | undefined;
-  /** All has been written. Not called for a body that broke off. */
-  end(): Kept | Promise<Kept>;
+  /** All has been written; `cut`: of a body that goes on. Not called for one that broke off. */
+  end(cut: boolean): Kept | Promise<Kept>;
 };
 
 export type OpenSink = (head: Head) => Sink;
 
 const EMPTY = Buffer.alloc(0);
 
-/** Keeps up to `most` bytes in memory; what is longer goes to the sink that `overflow` opens, from its first byte on. */
-export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: () => Promise<Sink>): Sink {
-  let chunks: Buffer[] = [];
-  let size = 0;
+/** The first that is more than one chunk; each further one is four times as large, since what it replaces is not freed at once. */
+const LEAST_BYTES = 16 * 1024;
+
+/**
+ * Keeps up to `most` bytes in memory; what is longer goes to the sink that `overflow` opens with what has come so far (`room`: the
+ * buffer whose beginning that is, if it is ours; it may be taken over). Chunks are copied together: a server that sends single bytes would otherwise cost a hundred times what it sends.
+ */
+export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: (held: Buffer, room: Buffer) => Promise<Sink>): Sink {
+  let held: Buffer = EMPTY;
+  let room: Buffer = EMPTY;
   let onward: Sink | undefined;
 
-  async function overflown(open: () => Promise<Sink>): Promise<void> {
-    const sink = await open();
-    const before = chunks;
-    chunks = [];
-    for (const chunk of before) await sink.write(chunk);
+  async function overflown(open: (held: Buffer, room: Buffer) => Promise<Sink>, chunk: Buffer): Promise<void> {
+    const sink = await open(held, room);
+    held = room = EMPTY;
     onward = sink;
+    await sink.write(chunk);
   }
 
   return {
     write(chunk) {
       if (onward) return onward.write(chunk);
-      chunks.push(chunk);
-      size += chunk.length;
-      return overflow !== undefined && size > most ? overflown(overflow) : undefined;
+      const size = held.length + chunk.length;
+      if (overflow !== undefined && size > most) return overflown(overflow, chunk);
+      // Most bodies are one chunk.
+      if (held.length === 0) held = chunk;
+      else {
+        if (room.length < size) {
+          room = Buffer.allocUnsafeSlow(Math.min(Math.max(most, size), Math.max(LEAST_BYTES, 4 ** Math.ceil(Math.log2(size) / 2))));
+          held.copy(room);
+        }
+        chunk.copy(room, held.length);
+        held = room.subarray(0, size);
+      }
+      return undefined;
     },
-    end() {
-      if (onward) return onward.end();
-      return { body: chunks.length === 1 ? (chunks[0] as Buffer) : chunks.length === 0 ? EMPTY : Buffer.concat(chunks, size) };
-    },
+    end: (cut) => (onward ? onward.end(cut) : { body: held }),
   };
 }

@@ -17,7 +17,7 @@ export type WireRequest = {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | null;
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array> | null;
   readonly limits: Limits;
   /** Where the reply's body goes. Default: all of it stays in memory. */
   readonly sink?: OpenSink;
@@ -80,11 +80,19 @@ export function transport(options: TransportOptions): Transport {
       return;
     }
     const place = request.fresh ? single(request) : pooled(request);
-    const exchange = new Exchange({ limits: request.limits, clock, sink: request.sink ?? inMemory, uploads: false }, (event) => {
-      signal?.removeEventListener('abort', abort);
-      place.done();
-      resolve(event);
-    });
+    const exchange = new Exchange(
+      {
+        limits: request.limits,
+        clock,
+        sink: request.sink ?? inMemory,
+        uploads: typeof request.body === 'object' && request.body !== null && Symbol.asyncIterator in request.body,
+      },
+      (event) => {
+        signal?.removeEventListener('abort', abort);
+        place.done();
+        resolve(event);
+      },
+    );
     const abort = () => exchange.abort('given up');
     signal?.addEventListener('abort', abort);
     place.dispatcher.dispatch(
@@ -92,7 +100,8 @@ export function transport(options: TransportOptions): Transport {
         path: request.path,
         method: request.method as Dispatcher.HttpMethod,
         headers: request.headers as Record<string, string>,
-        body: request.body,
+        // Iterables are among what it takes, though its types do not say so.
+        body: request.body as string | Uint8Array | null,
         // The exchange keeps the time itself, to the millisecond.
         headersTimeout: 0,
         bodyTimeout: 0,

@@ -12,12 +12,12 @@ export type MemoryPayloadStore = PayloadStore &
 export function memoryPayloadStore(faults: Faults = {}): MemoryPayloadStore {
   const objects = new Map<string, Uint8Array>();
   return {
-    put: (key, data) => withFaults(faults, 'put', key, () => void objects.set(key, data.slice())),
+    put: (key, data) => withFaults(faults, 'put', key, () => void objects.set(key, new Uint8Array(data))),
     get: (key) =>
       withFaults(faults, 'get', key, () => {
         const data = objects.get(key);
         if (!data) throw new HoldfastError('E_PAYLOAD_MISSING', `the payload "${key}" is not there`, { detail: { key } });
-        return data.slice();
+        return new Uint8Array(data);
       }),
     removeAll: (prefix) =>
       withFaults(faults, 'removeAll', prefix, () => {

@@ -3,7 +3,7 @@ import { describe, expectTypeOf, it } from 'vitest';
 import * as z from 'zod';
 import * as mini from 'zod/mini';
 import { connection } from '../../src/http/connection.ts';
-import type { Reply } from '../../src/http/reply.ts';
+import type { Reply, StoredBody } from '../../src/http/reply.ts';
 import { applied, reconcile } from '../../src/http/unknown.ts';
 
 const crm = connection({ name: 'crm', baseUrl: 'https://api.crm.example' });
@@ -16,6 +16,8 @@ describe('the type of a reply', () => {
     expectTypeOf((await crm.get('/', { as: 'text' })).data).toEqualTypeOf<string>();
     expectTypeOf((await crm.get('/', { as: 'bytes' })).data).toEqualTypeOf<Uint8Array>();
     expectTypeOf((await crm.get('/', { as: 'json' })).data).toEqualTypeOf<unknown>();
+    expectTypeOf((await crm.get('/', { as: 'file' })).data).toEqualTypeOf<StoredBody>();
+    expectTypeOf((await crm.post('/', { body: (await crm.get('/', { as: 'file' })).data, as: 'file' })).data).toEqualTypeOf<StoredBody>();
   });
 
   it('is inferred from a Standard Schema, transformations included', async () => {
@@ -54,6 +56,10 @@ describe('options', () => {
       () => connection({ name: 'a', baseUrl: 'https://a.example', auth: 'Bearer abc' }),
       // @ts-expect-error a reconciler answers applied(), notApplied() or cannotTell()
       () => crm.post('/', { onUnknown: reconcile(async () => true) }),
+      // @ts-expect-error a body is no number
+      () => crm.post('/', { body: 7 }),
+      // @ts-expect-error a form with a date in it
+      () => crm.post('/', { multipart: { at: new Date() } }),
       // @ts-expect-error a schema for each status, or one
       () => crm.get('/', { schema: { 200: 'Company' } }),
     ];
