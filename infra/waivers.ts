@@ -2,6 +2,7 @@
 import { type CfnElement, Stack, Validations } from 'aws-cdk-lib/core';
 import type { IConstruct } from 'constructs';
 import { type Stage, secretsPrefix } from './config.ts';
+import { DEPLOYMENT_KEY } from './constructs/deployment-key.ts';
 
 export type Waiver = {
   rule: string;
@@ -70,6 +71,12 @@ export function waivers(stack: Stack, stage: Stage): Waiver[] {
             rule: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}*]`,
             at: [role('worker')],
             reason: 'Users name their secrets under the prefix of the stage, and Secrets Manager adds a suffix of its own to each name.',
+          },
+          {
+            rule: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}${DEPLOYMENT_KEY}-*]`,
+            at: [role('api')],
+            reason:
+              'One secret alone, with which credentials of accounts are encrypted; Secrets Manager adds a suffix of its own to its name.',
           },
         ]),
     ...(stage.disposable
