@@ -36,7 +36,8 @@ const LEAST_BYTES = 16 * 1024;
 
 /**
  * Keeps up to `most` bytes in memory; what is longer goes to the sink that `overflow` opens with what has come so far (`room`: the
- * buffer whose beginning that is, if it is ours; it may be taken over). Chunks are copied together: a server that sends single bytes would otherwise cost a hundred times what it sends.
+ * buffer whose beginning that is, if it is ours; it may be taken over). Chunks are copied together: a server that sends single bytes
+ * would otherwise cost a hundred times what it sends.
  */
 export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: (held: Buffer, room: Buffer) => Promise<Sink>): Sink {
   let held: Buffer = EMPTY;
