@@ -132,7 +132,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       release();
     }
     desk.attempted(task, attempt, startedAt, verdict);
-    if (given && !desk.gone()) {
+    if (given) {
       givenUp?.unwatch();
       return become('over');
     }

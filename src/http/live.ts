@@ -75,7 +75,8 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
   const begun = new Promise<LiveReply>((resolve) => {
     begin = resolve;
   });
-  const body = pieces(() => outsideRun(() => cut()));
+  // Code of a run that is no longer here has nothing to say any more.
+  const body = pieces(() => outsideRun(() => muted || cut()));
 
   function give(chunk: Buffer): void {
     if (chunk.length === 0 || muted || ended) return;
