@@ -299,7 +299,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   function changed(): void {
     if (closed || lost) return;
     if (settled || interrupted) {
-      if (!account.effectsInFlight() && pump.idle) leave(settled);
+      // A read whose reply is still coming is made again, as one is that is not answered yet.
+      if (!account.effectsInFlight() && (pump.idle || (!settled && pump.reading))) leave(settled);
       return;
     }
     if (grace || !quiescent()) return;
