@@ -11,6 +11,7 @@ import type { Answer, WireEvent } from './exchange.ts';
 import { pieces } from './pieces.ts';
 import { scrub } from './redact.ts';
 import { storePieces } from './reply.ts';
+import { BODILESS } from './response.ts';
 import type { HttpRuntime } from './runtime.ts';
 import { type Head, memorySink, type OpenSink } from './sink.ts';
 
@@ -169,7 +170,7 @@ const EVENTS = /^\s*text\/event-stream\s*(?:;|$)/i;
 
 /** What is judged by its body cannot be given before that has come, nor can what is sealed as a whole. */
 function streams({ status, headers }: Head, call: Call): boolean {
-  if (call.settings.encrypt !== undefined) return false;
+  if (call.settings.encrypt !== undefined || BODILESS.has(status)) return false;
   if (status < 200 || status > 299 || call.core.judge.successWhen !== undefined || call.redirects === 'follow') return false;
   return call.settings.streaming ?? EVENTS.test(headers['content-type'] ?? '');
 }

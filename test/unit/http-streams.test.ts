@@ -22,6 +22,7 @@ async function start(): Promise<void> {
   server = await providerServer({
     serve({ method, path, body, headers }, effect) {
       if (path === '/stream') return { status: 200, events };
+      if (path === '/none') return { status: 204 };
       if (path === '/lines') return { status: 200, headers: { 'content-type': 'application/x-ndjson' }, events };
       if (path === '/echo') return { status: 200, events: [`you are ${headers.authorization}`, 'end'] };
       if (method !== 'GET') effect(body);
@@ -355,6 +356,19 @@ describe('a streamed reply in a run', () => {
     expect(world.value()).toEqual([events, events.map((event) => `data: ${event}\n\n`).join('').length]);
     const kept = world.journal().map((entry) => JSON.parse((entry as { value: { text: string } }).value.text) as { pieces?: number[] });
     expect(kept.map(({ pieces }) => pieces?.length)).toEqual([3, undefined]);
+  });
+
+  it('is a reply without a body where there is none to come', async () => {
+    const { fetch } = api({ auth: bearer(secret('api/token')), routes: [{ path: '/none', streaming: true }] });
+    const world = run(
+      async () => {
+        const response = await fetch('/none');
+        return [response.status, response.body];
+      },
+      { secrets: { 'api/token': 'token-that-nobody-may-see' } },
+    );
+    await world.toTheEnd();
+    expect(world.value()).toEqual([204, null]);
   });
 
   it('is given whole, and kept encrypted, where parts of it are to be', async () => {
