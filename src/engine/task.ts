@@ -49,7 +49,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let throttles = known?.throttles ?? 0;
   let sent = known?.sent ?? 0;
   let firstSentAt = known?.firstSentAt;
-  let everSent = firstSentAt !== undefined;
+  let everSent = firstSentAt !== undefined || known?.sentBefore === true;
   const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
   let next = known?.next ?? 0;
   /** `next` is in the journal already. */

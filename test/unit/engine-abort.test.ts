@@ -63,3 +63,23 @@ describe('an unsafe operation that is aborted while somebody finds out whether i
     expect(rig.sends('post')).toBe(2);
   });
 });
+
+test('what was sent under a former key may have happened, also where it is aborted before it is sent under another', async () => {
+  const told: unknown[] = [];
+  let abort = new AbortController();
+  const rig = rigOf(async (r) => {
+    try {
+      return await r.call('post', 'keyed', { signal: abort.signal, answer: () => failed('500') });
+    } catch (error) {
+      told.push((error as { detail: { mayHaveHappened?: boolean } }).detail.mayHaveHappened);
+      throw error;
+    }
+  });
+  await rig.runToEnd('w');
+  abort = new AbortController();
+  abort.abort();
+  await operatorOf(rig).redriveAsNew();
+  await rig.wakeToEnd('w');
+  expect(rig.sends('post')).toBe(1);
+  expect(told).toEqual([undefined, true]);
+});
