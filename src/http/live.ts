@@ -88,11 +88,13 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
   /** Where secrets were sent, lines are given as a whole, and without them. */
   async function giveScrubbed(chunk: Buffer, last: boolean): Promise<void> {
     const all = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    const upTo = last ? all.length : Math.max(all.lastIndexOf(0x0a) + 1, all.length - longest);
-    held = all.subarray(upTo);
-    const part: Answer = { phase: 'answered', status: 0, headers: {}, body: all.subarray(0, upTo), truncated: false };
-    await scrub(part, secrets, http);
-    give(part.body);
+    // Before it is cut: what stands across the cut would be found in neither part. What is not all there yet is within what is held.
+    const seen: Answer = { phase: 'answered', status: 0, headers: {}, body: all, truncated: false };
+    await scrub(seen, secrets, http);
+    const { body: clean } = seen;
+    const upTo = last ? clean.length : Math.max(clean.lastIndexOf(0x0a) + 1, clean.length - longest);
+    held = clean.subarray(upTo);
+    give(clean.subarray(0, upTo));
   }
   const longest = Math.max(0, ...secrets.map(({ length }) => length)) * LONGEST_SPELLING;
 
