@@ -235,6 +235,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
         load: (value) => (value === undefined ? undefined : outsideRun(() => operation.load?.(value, { ...loading, op: id }))),
         deliver(entry) {
           const value = textOf(entry);
+          issued.over(id);
           if (entry.k === 'done') resolve(value);
           // In the run's context, so that a rejection nobody handles is attributed to it.
           else inRun(handle, root, () => refuse(origins.mark(revived(operation, entry.error, value), id)));
@@ -299,7 +300,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   function changed(): void {
     if (closed || lost) return;
     if (settled || interrupted) {
-      if (!account.effectsInFlight() && pump.idle) leave(settled);
+      // A read whose reply is still coming is made again, as one is that is not answered yet.
+      if (!account.effectsInFlight() && (pump.idle || (!settled && pump.reading))) leave(settled);
       return;
     }
     if (grace || !quiescent()) return;

@@ -6,7 +6,7 @@ import type { LiveReply, Verdict } from './operation.ts';
 import { outcomeOf } from './outcomes.ts';
 
 export type HandedOver = {
-  /** Ends it for user code. False: it was still in line, where nobody has seen it, and is there no more. */
+  /** Ends it for user code. False: it is still in line, or has ended there, where nobody has seen it, and is there no more. */
   cut(error: ErrorData): boolean;
   /** Resolves when it has ended. `given`: user code has it, and so has the journal, unless the context closed. */
   readonly over: Promise<{ verdict: Verdict; given: boolean }>;
@@ -16,13 +16,16 @@ export type HandedOver = {
 export function handOver(live: LiveReply, task: Task, desk: Desk, made: { attempt: number; records: (last?: Json) => Json[] }): HandedOver {
   const completion: Completion = { task, attempt: made.attempt, attempts: [], unknowable: false, live };
   let inLine = !desk.gone();
+  let unseen = false;
   desk.signal.addEventListener('abort', live.mute, { once: true });
   if (inLine) desk.complete(completion);
   const over = new Promise<{ verdict: Verdict; given: boolean }>((ended) => {
     live.onEnd((whole, instead) => {
       desk.signal.removeEventListener('abort', live.mute);
-      const given = inLine && !desk.withdraw(completion);
+      // A run that is no longer here was given the beginning at most: whoever goes on with it is told all.
+      const given = inLine && !desk.withdraw(completion) && !desk.gone();
       inLine = false;
+      unseen = !given;
       if (!given) return ended({ verdict: instead, given });
       Object.assign(completion, outcomeOf(whole), { unknowable: task.operation.effect === 'unsafe', attempts: made.records(whole.record) });
       desk.ended(completion);
@@ -36,6 +39,7 @@ export function handOver(live: LiveReply, task: Task, desk: Desk, made: { attemp
         inLine = false;
         return false;
       }
+      if (unseen) return false;
       live.cut(error);
       return true;
     },

@@ -4,6 +4,8 @@ import { rollingHash } from './journal.ts';
 
 export type IssuedList = Issued & {
   add(op: string, receiver: Receiver): void;
+  /** It has its result: what it was, and what it sent, need not be kept. */
+  over(op: string): void;
   /** Wakes whoever waits for the next issue. */
   notify(): void;
   /** Labels of the newest, for people. */
@@ -24,6 +26,10 @@ export function createIssued(settled: () => boolean): IssuedList {
     add(op, receiver) {
       hash.add(op);
       receivers.set(op, receiver);
+    },
+    over(op) {
+      const { label, site } = receivers.get(op) ?? {};
+      if (label !== undefined) receivers.set(op, { label, deliver() {}, ...(site === undefined ? {} : { site }) });
     },
     notify() {
       const told = waiters;

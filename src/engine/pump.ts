@@ -29,6 +29,8 @@ export type Pump = {
   replayed(): Promise<void>;
   /** User code is at a reply that is still coming. */
   readonly streaming: boolean;
+  /** That is a read, which can be made again. */
+  readonly reading: boolean;
   complete(completion: Completion): void;
   /** What was still coming has ended: if user code is at it, it is journaled in this turn. */
   ended(completion: Completion): void;
@@ -125,12 +127,15 @@ export function createPump(options: {
   }
 
   function abandon(): void {
-    if (open?.completion.task.operation.effect === 'safe') open.completion.live?.cut();
+    if (pump.reading) open?.completion.live?.cut();
   }
 
-  return {
+  const pump: Pump = {
     get streaming() {
       return open !== undefined;
+    },
+    get reading() {
+      return open?.completion.task.operation.effect === 'safe';
     },
     get replaying() {
       return replaying;
@@ -179,6 +184,7 @@ export function createPump(options: {
       await deliverLive();
     },
   };
+  return pump;
 }
 
 /** What the code must issue again: all that had begun, but for what failed and was redriven. */

@@ -49,7 +49,7 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
   let throttles = known?.throttles ?? 0;
   let sent = known?.sent ?? 0;
   let firstSentAt = known?.firstSentAt;
-  let everSent = firstSentAt !== undefined;
+  let everSent = firstSentAt !== undefined || known?.sentBefore === true;
   const issuedAt = known?.issuedAt ?? firstSentAt ?? clock.now();
   let next = known?.next ?? 0;
   /** `next` is in the journal already. */
@@ -100,7 +100,8 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     let verdict: Verdict;
     let given = false;
     let startedAt = clock.now();
-    if (unknown) {
+    const asking = unknown !== undefined;
+    if (asking) {
       if (!hasTime()) return defer();
       verdict = await ask<Verdict>(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
     } else {
@@ -131,11 +132,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       release();
     }
     desk.attempted(task, attempt, startedAt, verdict);
-    if (given && !desk.gone()) {
+    if (given) {
       givenUp?.unwatch();
       return become('over');
     }
-    if (aborted && !desk.gone()) return afterwards(verdict);
+    if (aborted && !desk.gone()) return afterwards(verdict, asking);
     if (verdict.record !== undefined) log.add(verdict.record, clock.now());
     if (desk.gone()) {
       if (operation.effect === 'unsafe' && (verdict.type === 'done' || verdict.type === 'fail')) {
@@ -204,9 +205,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     return unknown !== undefined || (everSent && effectful && operation.effect !== 'unsafe');
   }
 
-  /** User code does not hear of it any more; a redrive does, which would otherwise not know what became of it. */
-  function afterwards(verdict: Verdict): void {
+  /** User code does not hear of it any more; a redrive does, which would otherwise not know what became of it. `asked`: somebody was to find out. */
+  function afterwards(verdict: Verdict, asked: boolean): void {
     if (operation.effect !== 'unsafe' || verdict.type === 'unknown') return;
+    // Who was asked and does not know has settled nothing: sent anew it might happen twice.
+    if (asked && verdict.type !== 'done' && verdict.type !== 'resend') return;
     const made = verdict.record === undefined ? {} : { attempts: [verdict.record] };
     if (verdict.type !== 'done') desk.append({ k: 'unsent', ...about(), ...made });
     else desk.append({ k: 'settled', ...about(), ...made, ...(verdict.value === undefined ? {} : { value: { text: verdict.value } }) });

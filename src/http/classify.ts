@@ -119,8 +119,8 @@ function notSent(why: Extract<CallEvent, { phase: 'not-sent' }>['why']): Decisio
 function answered(status: number, effect: Effect, facts: Facts): Decision {
   if (facts.accepted) return row('accepted status', 'success', 'done');
   if (facts.gone && effect === 'idempotent') return row('gone is done', 'success', 'done');
-  if (facts.tooLarge) return row('body over the cap', 'permanent', 'fail');
-  if (status >= 200 && status < 300) return success(effect, facts.judged);
+  // Of a failure the status says more: a 504 may have happened, and a 429 is waited out, whatever the length of its page.
+  if (status >= 200 && status < 300) return facts.tooLarge ? row('body over the cap', 'permanent', 'fail') : success(effect, facts.judged);
   return serversWord(byStatus(status, effect, facts), facts.shouldRetry);
 }
 

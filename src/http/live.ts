@@ -11,6 +11,7 @@ import type { Answer, WireEvent } from './exchange.ts';
 import { pieces } from './pieces.ts';
 import { scrub } from './redact.ts';
 import { storePieces } from './reply.ts';
+import { BODILESS } from './response.ts';
 import type { HttpRuntime } from './runtime.ts';
 import { type Head, memorySink, type OpenSink } from './sink.ts';
 
@@ -75,7 +76,8 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
   const begun = new Promise<LiveReply>((resolve) => {
     begin = resolve;
   });
-  const body = pieces(() => outsideRun(() => cut()));
+  // Code of a run that is no longer here has nothing to say any more.
+  const body = pieces(() => outsideRun(() => muted || cut()));
 
   function give(chunk: Buffer): void {
     if (chunk.length === 0 || muted || ended) return;
@@ -86,11 +88,13 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
   /** Where secrets were sent, lines are given as a whole, and without them. */
   async function giveScrubbed(chunk: Buffer, last: boolean): Promise<void> {
     const all = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    const upTo = last ? all.length : Math.max(all.lastIndexOf(0x0a) + 1, all.length - longest);
-    held = all.subarray(upTo);
-    const part: Answer = { phase: 'answered', status: 0, headers: {}, body: all.subarray(0, upTo), truncated: false };
-    await scrub(part, secrets, http);
-    give(part.body);
+    // Before it is cut: what stands across the cut would be found in neither part. What is not all there yet is within what is held.
+    const seen: Answer = { phase: 'answered', status: 0, headers: {}, body: all, truncated: false };
+    await scrub(seen, secrets, http);
+    const { body: clean } = seen;
+    const upTo = last ? clean.length : Math.max(clean.lastIndexOf(0x0a) + 1, clean.length - longest);
+    held = clean.subarray(upTo);
+    give(clean.subarray(0, upTo));
   }
   const longest = Math.max(0, ...secrets.map(({ length }) => length)) * LONGEST_SPELLING;
 
@@ -168,7 +172,7 @@ const EVENTS = /^\s*text\/event-stream\s*(?:;|$)/i;
 
 /** What is judged by its body cannot be given before that has come, nor can what is sealed as a whole. */
 function streams({ status, headers }: Head, call: Call): boolean {
-  if (call.settings.encrypt !== undefined) return false;
+  if (call.settings.encrypt !== undefined || BODILESS.has(status)) return false;
   if (status < 200 || status > 299 || call.core.judge.successWhen !== undefined || call.redirects === 'follow') return false;
   return call.settings.streaming ?? EVENTS.test(headers['content-type'] ?? '');
 }

@@ -7,7 +7,7 @@ export type Pieces = {
   end(error?: Error): void;
 };
 
-export function pieces(onCancel: () => void): Pieces {
+export function pieces(onCancel: () => unknown): Pieces {
   const queue: Uint8Array[] = [];
   let over: { error?: Error } | undefined;
   let wanted: (() => void) | undefined;

@@ -6,7 +6,7 @@ import { pieces } from './pieces.ts';
 import { bytesOf, type Fetched, type StoredReply } from './reply.ts';
 
 /** Statuses that a Response may not have a body with. */
-const BODILESS = new Set([204, 205, 304]);
+export const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Carries `x-should-retry: false`: what is left to be done about it has been done, an SDK's own retries would come on top. */
 export function responseOf(text: string, call: Call, { bytes }: Fetched = {}): Response {

@@ -225,6 +225,13 @@ describe('classification', () => {
     }
   });
 
+  it.each(EFFECTS)('judges a failure by its status, however long its body is: %s', (effect) => {
+    for (let status = 300; status < 600; status++) {
+      const short = classify({ phase: 'answered', status }, effect, { retryAfter: true });
+      expect(classify({ phase: 'answered', status }, effect, { retryAfter: true, tooLarge: true })).toEqual(short);
+    }
+  });
+
   it('waits out a keyed 409 that says the first request is still being worked on, at most five times', () => {
     const facts = { inFlight: true };
     expect(classify({ phase: 'answered', status: 409 }, 'keyed', facts)).toMatchObject({

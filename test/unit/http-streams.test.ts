@@ -22,6 +22,9 @@ async function start(): Promise<void> {
   server = await providerServer({
     serve({ method, path, body, headers }, effect) {
       if (path === '/stream') return { status: 200, events };
+      // Far longer than what one read of a socket gives, and without an end of a line.
+      if (path === '/long') return { status: 200, events: [`${headers.authorization} `.repeat(20_000), 'end'] };
+      if (path === '/none') return { status: 204 };
       if (path === '/lines') return { status: 200, headers: { 'content-type': 'application/x-ndjson' }, events };
       if (path === '/echo') return { status: 200, events: [`you are ${headers.authorization}`, 'end'] };
       if (method !== 'GET') effect(body);
@@ -357,6 +360,19 @@ describe('a streamed reply in a run', () => {
     expect(kept.map(({ pieces }) => pieces?.length)).toEqual([3, undefined]);
   });
 
+  it('is a reply without a body where there is none to come', async () => {
+    const { fetch } = api({ auth: bearer(secret('api/token')), routes: [{ path: '/none', streaming: true }] });
+    const world = run(
+      async () => {
+        const response = await fetch('/none');
+        return [response.status, response.body];
+      },
+      { secrets: { 'api/token': 'token-that-nobody-may-see' } },
+    );
+    await world.toTheEnd();
+    expect(world.value()).toEqual([204, null]);
+  });
+
   it('is given whole, and kept encrypted, where parts of it are to be', async () => {
     const { fetch } = api({ encrypt: ['$'] });
     const world = run(async () => (await (await fetch('/stream')).text()).length);
@@ -379,6 +395,21 @@ describe('a streamed reply in a run', () => {
     await world.toTheEnd();
     expect(world.value()).toMatch(/^data: you are Bearer ‹redacted:.{8}›\n\ndata: end\n\n$/);
     expect(JSON.stringify(world.journal())).not.toContain('nobody');
+  });
+});
+
+describe('a streamed reply with a line that is longer than any piece of it', () => {
+  it('shows no secret that is echoed where one piece ends and the next begins', async () => {
+    const { fetch } = api({ auth: bearer(secret('api/token')) });
+    const world = run(
+      async () => {
+        const text = await (await fetch('/long')).text();
+        return { shown: text.includes('nobody'), hidden: text.match(/Bearer ‹redacted:.{8}› /g)?.length };
+      },
+      { secrets: { 'api/token': 'token-that-nobody-may-see' } },
+    );
+    await world.toTheEnd();
+    expect(world.value()).toEqual({ shown: false, hidden: 20_000 });
   });
 });
 

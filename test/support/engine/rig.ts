@@ -34,7 +34,7 @@ export type RigOptions = {
   realMs?: number;
 };
 
-export { again, done, failed, gate, HOUR, MINUTE, NEVER } from './answers.ts';
+export { again, comingReply, done, failed, gate, HOUR, MINUTE, NEVER } from './answers.ts';
 
 export function createRig(options: RigOptions) {
   const faults: Faults = {};
