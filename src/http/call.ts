@@ -105,3 +105,8 @@ const HIDDEN_PATH = '‹hidden path›';
 export function shown(path: string): string {
   return String(path).split('?', 1)[0] as string;
 }
+
+/** What an error about a body that is too long says of its call. */
+export function capOf({ label, core, settings }: Call): { label: string; maxBody: number; connection: string } {
+  return { label, maxBody: settings.limits.maxBody, connection: core.name };
+}

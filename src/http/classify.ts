@@ -120,7 +120,7 @@ function answered(status: number, effect: Effect, facts: Facts): Decision {
   if (facts.accepted) return row('accepted status', 'success', 'done');
   if (facts.gone && effect === 'idempotent') return row('gone is done', 'success', 'done');
   // Of a failure the status says more: a 504 may have happened, and a 429 is waited out, whatever the length of its page.
-  if (status >= 200 && status < 300) return facts.tooLarge ? row('body over the cap', 'permanent', 'fail') : success(effect, facts.judged);
+  if (status >= 200 && status < 300) return facts.tooLarge ? overCap(effect) : success(effect, facts.judged);
   return serversWord(byStatus(status, effect, facts), facts.shouldRetry);
 }
 
@@ -132,6 +132,11 @@ function serversWord(decision: Decision, shouldRetry: boolean | undefined): Deci
   if (shouldRetry === true && !again) return row('should-retry: true', 'transient', 'retry', decision.breaker);
   if (shouldRetry === false && again) return row('should-retry: false', 'permanent', 'fail', decision.breaker);
   return decision;
+}
+
+/** What is unsafe has happened, and a redrive would make anew what has failed: it is done, and user code is told when it gets the reply. */
+function overCap(effect: Effect): Decision {
+  return row('body over the cap', 'permanent', effect === 'unsafe' ? 'done' : 'fail');
 }
 
 function success(effect: Effect, judged: Facts['judged']): Decision {

@@ -1,8 +1,9 @@
 /** `connection()`: one external API as user code sees it. Each verb is one durable call in a run, and a resilient client outside. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { currentRun } from '../engine/context.ts';
-import { buildCall, type Call } from './call.ts';
+import { buildCall, type Call, capOf } from './call.ts';
 import { type Core, checkAccount, forAccount, makeCore } from './core.ts';
+import { overCap } from './errors.ts';
 import { callOfFetch, type Fetch } from './fetch.ts';
 import { givenKey, onceByKey } from './given-key.ts';
 import { type GraphqlReply, graphqlCall, openEnvelope } from './graphql.ts';
@@ -141,7 +142,7 @@ function connectionOf(core: Core): Connection {
     async graphql(query: string, variables?: unknown, options: GraphqlOptions = {}) {
       const call = graphqlCall(core, query, variables, options);
       const { text, fetched } = await issue(call);
-      return typedReply(text, { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope, fetched });
+      return typedReply(text, { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope, fetched, cut: cutOf(call) });
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
@@ -157,7 +158,7 @@ function connectionOf(core: Core): Connection {
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
   const { text, fetched } = await issue(call);
-  const reply = await typedReply(text, options, call.label, { gone: call.settings.goneIsDone, fetched });
+  const reply = await typedReply(text, options, call.label, { gone: call.settings.goneIsDone, fetched, cut: cutOf(call) });
   requested.set(reply, call.path);
   return reply;
 }
@@ -170,4 +171,9 @@ async function issue(call: Call): Promise<{ text: string; fetched: Fetched }> {
     ? operation.open((await here.run.issue(operation)) as string)
     : ((await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string);
   return { text, fetched: operation.taken() };
+}
+
+/** Where a reply that was cut is no reply. */
+function cutOf(call: Call): ((reply: Reply) => Error) | undefined {
+  return call.settings.onTruncated === 'fail' ? (reply) => overCap(capOf(call), reply.status, reply) : undefined;
 }

@@ -76,3 +76,9 @@ function abortError({ name, message, detail = {} }: ErrorData): Error {
 function numberOr<T>(value: Json | undefined, otherwise: T): number | T {
   return typeof value === 'number' ? value : otherwise;
 }
+
+/** A success whose body is longer than `maxBody`. `reply`: what came of it. */
+export function overCap(call: { label: string; maxBody: number; connection: string }, status: number, reply?: Reply): CallError {
+  const message = `${call.label}: the body of the answer (${status}) is over maxBody (${call.maxBody} bytes)`;
+  return new CallError('E_CALL_FAILED', message, { status, connection: call.connection }, reply);
+}

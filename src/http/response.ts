@@ -1,7 +1,7 @@
 /** The `Response` that `connection.fetch` gives: a real one, made of the journal's reply, live and on every replay alike. */
 import { STATUS_CODES } from 'node:http';
-import type { Call } from './call.ts';
-import { CallError, reviveCallError } from './errors.ts';
+import { type Call, capOf } from './call.ts';
+import { overCap, reviveCallError } from './errors.ts';
 import { pieces } from './pieces.ts';
 import { bytesOf, type Fetched, type StoredReply } from './reply.ts';
 
@@ -11,17 +11,7 @@ export const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 /** Carries `x-should-retry: false`: what is left to be done about it has been done, an SDK's own retries would come on top. */
 export function responseOf(text: string, call: Call, { bytes }: Fetched = {}): Response {
   const stored = JSON.parse(text) as StoredReply & { live?: true };
-  if (stored.truncated) {
-    const { limits } = call.settings;
-    throw new CallError(
-      'E_CALL_FAILED',
-      `${call.label}: the body of the answer (${stored.status}) is over maxBody (${limits.maxBody} bytes)`,
-      {
-        status: stored.status,
-        connection: call.core.name,
-      },
-    );
-  }
+  if (stored.truncated) throw overCap(capOf(call), stored.status);
   const { origin, prefix } = call.core.base();
   const asked = `${origin}${prefix}${call.path}`;
   if (stored.live || stored.pieces) return dressed(stored, stored.live ? (call.live?.body ?? null) : replayed(stored), asked);

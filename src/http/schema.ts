@@ -6,12 +6,12 @@ import type { CallOptions, Schema } from './options.ts';
 import { type Fetched, type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in; `fetched`: what of it is not in `text`. Throws `SchemaError`. */
+/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in; `fetched`: what of it is not in `text`; `cut`: the error that a success is whose body was cut. Throws `SchemaError`, and that. */
 export async function typedReply(
   text: string,
   options: CallOptions,
   label: string,
-  as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply; fetched?: Fetched } = {},
+  as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply; fetched?: Fetched; cut?: ((reply: Reply) => Error) | undefined } = {},
 ): Promise<Reply> {
   const stored = JSON.parse(text) as StoredReply;
   let reply: Reply;
@@ -26,6 +26,7 @@ export async function typedReply(
       readReply(stored, options.as, true, as.fetched),
     );
   }
+  if (as.cut && reply.truncated && reply.status < 300) throw as.cut(reply);
   if (as.open) reply = as.open(reply);
   const { schema } = options;
   if (schema === undefined || (as.gone?.has(reply.status) && !statusesOf(schema).includes(reply.status))) return reply;

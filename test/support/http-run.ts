@@ -1,4 +1,6 @@
 /** One run over real sockets, delivery by delivery: stores in memory, and a clock that a test may put forward. */
+
+import { redriveRun } from '../../src/engine/operate.ts';
 import type { Clock, RunRecord } from '../../src/engine/ports.ts';
 import { createWorker } from '../../src/engine/worker.ts';
 import { registry, type Workflow } from '../../src/engine/workflow.ts';
@@ -10,13 +12,16 @@ import { memoryPayloadStore, memoryRunStore, memoryWakeQueue, seededEntropy } fr
 export function runOver(http: HttpRuntime, definition: Workflow, maxDeliveries?: number) {
   let shift = 0;
   const clock: Clock = { now: () => Date.now() + shift, timer: plainClock.timer };
-  const store = memoryRunStore();
-  const worker = createWorker({
-    store,
+  const ports = {
+    store: memoryRunStore(),
     payloads: memoryPayloadStore(),
     wake: memoryWakeQueue({ clock }),
     clock,
     entropy: seededEntropy(1),
+  };
+  const { store } = ports;
+  const worker = createWorker({
+    ...ports,
     observe: () => {},
     registry: registry([definition]),
     services: { http },
@@ -31,6 +36,7 @@ export function runOver(http: HttpRuntime, definition: Workflow, maxDeliveries?:
   }
   return {
     record,
+    redrive: async () => redriveRun(ports, await record(), {}, {}),
     /** One delivery; `after`: so many ms later. */
     async deliver(after = 0): Promise<RunRecord> {
       shift += after;

@@ -84,7 +84,7 @@ const TABLE: readonly Case[] = [
     row: 'body over the cap',
     event: { phase: 'answered', status: 200 },
     facts: { tooLarge: true },
-    acts: 'fail',
+    acts: ['fail', 'fail', 'fail', 'done'],
     class: 'permanent',
     breaker: false,
   },

@@ -25,6 +25,17 @@ afterEach(async () => {
 const durable = (definition: Workflow, maxDeliveries?: number) => runOver(http, definition, maxDeliveries);
 
 describe('a call in a run', () => {
+  it('that is unsafe and was answered with too long a body has happened: a redrive does not send it again', async () => {
+    const crm = world.connect({ onTruncated: 'fail' });
+    world.server.script({ status: 201, headers: { 'content-type': 'text/plain' }, body: 'x'.repeat(100) });
+    const run = durable(workflow({ name: 'long', run: async () => void (await crm.post('/orders', { json: {}, maxBody: 10 })) }), 1);
+    const told = { code: 'E_CALL_FAILED', message: expect.stringContaining('is over maxBody (10 bytes)') };
+    expect(await run.toTheEnd()).toMatchObject({ status: 'failed', outcome: { error: told } });
+    await run.redrive();
+    expect(await run.toTheEnd()).toMatchObject({ status: 'failed', outcome: { error: told } });
+    expect(world.server.received).toHaveLength(1);
+  });
+
   it('is sent once and replayed as it was: status, headers, text, bytes and errors', async () => {
     const crm = world.connect();
     world.server.script((request) => {
