@@ -40,7 +40,19 @@ export type Call = {
   readonly load?: () => Promise<void>;
 };
 
-const FIELDS = new Set<string>([...COMMON_FIELDS, 'query', 'as', 'schema', 'key', 'label', 'signal', 'json', 'form', 'multipart', 'body']);
+export const CALL_FIELDS: ReadonlySet<string> = new Set([
+  ...COMMON_FIELDS,
+  'query',
+  'as',
+  'schema',
+  'key',
+  'label',
+  'signal',
+  'json',
+  'form',
+  'multipart',
+  'body',
+]);
 export const AGENT = 'holdfast';
 const ACCEPT = 'application/json, */*;q=0.8';
 export const ENCODINGS = 'gzip, deflate, br';
@@ -49,7 +61,7 @@ export const ENCODINGS = 'gzip, deflate, br';
 export function buildCall(core: Core, method: string, path: string, options: BodyOptions): Call {
   const base = settingsFor(core, method, path);
   const label = labelOf(core, method, path, options.hidePath ?? base.hidePath, options.label);
-  onlyKnown(options, FIELDS, label);
+  onlyKnown(options, CALL_FIELDS, label);
   const settings = settle(base, options, label);
   if (options.as !== undefined && !['json', 'text', 'bytes', 'file'].includes(options.as))
     bad(label, 'as', "must be 'json' | 'text' | 'bytes' | 'file'");

@@ -94,12 +94,17 @@ export function makeCore(given: ConnectionOptions): Core {
   onlyKnown(given, CONNECTION_FIELDS, where);
   if (profile !== undefined && typeof profile?.title !== 'string')
     bad(where, 'profile', 'must be one of holdfast/profiles, or an object of their form');
+  if (profile !== undefined) onlyKnown(lent(profile), CONNECTION_FIELDS, `${where}: profile`);
   const options: ConnectionOptions = profile === undefined ? given : { ...lent(profile), ...given };
   if (auth !== undefined && !isAuth(auth))
     bad(where, 'auth', "must be made by bearer(), basic(), header(), query(), sign() or oauth2…(), with secret('name')");
   const settings = settle(profile === undefined ? DEFAULTS : settle(DEFAULTS, profile, `${where}: profile`), given, where);
   const key = options.idempotencyKey === undefined ? undefined : keyOf(options.idempotencyKey, where);
   checkKeyed(settings, key, where);
+  const { paging, unavailableMeansUntouched: untouched } = options;
+  if (paging !== undefined && typeof paging?.walk !== 'function')
+    bad(where, 'paging', 'must be byLink(), byCursor(…) or another of their kin');
+  if (untouched !== undefined && typeof untouched !== 'boolean') bad(where, 'unavailableMeansUntouched', 'must be true or false');
   if (options.graphql !== undefined && typeof options.graphql !== 'string') bad(where, 'graphql', "must be a path such as '/graphql'");
   for (const field of ['successWhen', 'inFlightWhen', 'hint', 'shouldRetry', 'readError'] as const) {
     if (options[field] !== undefined && typeof options[field] !== 'function') bad(where, field, 'must be a function of the reply');
@@ -119,7 +124,7 @@ export function makeCore(given: ConnectionOptions): Core {
     allowed: compileAllow(options.allow ?? [], where),
     connectTimeout: options.connectTimeout === undefined ? 3_000 : positive(options.connectTimeout, where, 'connectTimeout'),
     rateLimits: ratesOf(options.rateLimit, where),
-    ...(options.paging === undefined ? {} : { paging: options.paging }),
+    ...(paging === undefined ? {} : { paging }),
     graphql: options.graphql ?? '/graphql',
     judge: options,
     ...(typeof options.baseUrl === 'function' ? { accountUrl: options.baseUrl } : {}),

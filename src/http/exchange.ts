@@ -45,7 +45,7 @@ type Unmeasured<T> = T extends unknown ? Omit<T, keyof Measured> : never;
 /** What a socket has been used for; one for each client of a pool. */
 export type SocketState = { used: boolean; opening?: Opening };
 
-/** How often a running exchange is looked at, ms: idle bodies are noticed at most so much late. */
+/** How often a running exchange is looked at, ms, and how long a body may take before it must keep to a rate. */
 const LOOK_MS = 5_000;
 
 /**
@@ -189,6 +189,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       if (!this.#patient && receiving > LOOK_MS && this.#size < (minRate * receiving) / 1_000)
         late ??= `the body came slower than ${minRate} bytes/s`;
       next = Math.min(next, idle - silent);
+      if (receiving <= LOOK_MS) next = Math.min(next, LOOK_MS + 1 - receiving);
     }
     if (late !== undefined) this.#timeout(late);
     else this.#timer = this.#clock.timer(Math.max(1, Math.min(LOOK_MS, next)), this.#look);

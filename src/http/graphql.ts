@@ -1,11 +1,11 @@
 /** A GraphQL operation as a call: a POST whose effect is read out of the document, and whose reply is judged by its `errors`. */
 import { fingerprint } from './body.ts';
-import { buildCall, type Call } from './call.ts';
+import { buildCall, CALL_FIELDS, type Call } from './call.ts';
 import { type Core, settingsFor } from './core.ts';
 import { operationOf } from './graphql-document.ts';
 import type { GraphqlOptions } from './options.ts';
 import type { Reply } from './reply.ts';
-import { bad } from './settings.ts';
+import { bad, onlyKnown } from './settings.ts';
 
 export type GraphqlError = {
   readonly message: string;
@@ -21,10 +21,14 @@ export type GraphqlReply<T = unknown> = Reply<T> & {
 
 type Reader = typeof import('./graphql-errors.ts');
 
+const NOT_ITS_OWN = new Set(['query', 'as', 'json', 'form', 'multipart', 'body']);
+const FIELDS = new Set([...[...CALL_FIELDS].filter((field) => !NOT_ITS_OWN.has(field)), 'operationName', 'partial']);
+
 /** Throws `E_BAD_OPTION` and what calls throw. */
 export function graphqlCall(core: Core, document: string, variables: unknown, options: GraphqlOptions): Call {
   const { operationName, partial = 'fail', ...call } = options;
   const where = `graphql ${core.id}`;
+  onlyKnown(options, FIELDS, where);
   if (partial !== 'fail' && partial !== 'reply') bad(where, 'partial', "must be 'fail' | 'reply'");
   const { type, name } = operationOf(document, operationName, where);
   const reads = type === 'query';

@@ -5,12 +5,12 @@
 import { HoldfastError } from '../engine/errors.ts';
 import { encodeJson } from '../engine/json.ts';
 import { pathBelow } from './base-url.ts';
-import { hiddenBy, labelOf } from './call.ts';
+import { CALL_FIELDS, hiddenBy, labelOf } from './call.ts';
 import type { Core } from './core.ts';
 import { readLinks } from './link-header.ts';
 import type { BodyOptions, PagesOptions, Query } from './options.ts';
 import type { Reply } from './reply.ts';
-import { bad, wholeNumber } from './settings.ts';
+import { bad, onlyKnown, wholeNumber } from './settings.ts';
 
 /** What is different in the request of the next page: its URL, or parts of the query or of the JSON body. `undefined`: that was the last one. */
 export type NextPage = string | { readonly query?: Query; readonly json?: { readonly [field: string]: unknown } } | undefined | null;
@@ -60,7 +60,9 @@ export function byCursor<Data = unknown>(options: {
   param?: string;
   in?: 'query' | 'json';
 }): Paging<Data> {
+  onlyKnown(options, new Set(['from', 'param', 'in']), 'byCursor');
   const { from, param = 'cursor', in: place = 'query' } = options;
+  if (place !== 'query' && place !== 'json') bad('byCursor', 'in', "must be 'query' | 'json'");
   if (typeof from !== 'function') bad('byCursor', 'from', 'must be a function of the reply');
   return byFunction((reply) => {
     const cursor = from(reply);
@@ -81,6 +83,7 @@ export function byOffset<Data = unknown>(options: {
   first?: number;
   total?: (reply: Reply<Data>) => number | null | undefined;
 }): Paging<Data> {
+  onlyKnown(options, new Set(['limit', 'param', 'limitParam', 'first', 'total']), 'byOffset');
   const { param = 'offset', limitParam = 'limit', first = 0, total } = options;
   const limit = { [limitParam]: wholeNumber(options.limit, 1, 'byOffset', 'limit') };
   return byFunction(
@@ -99,6 +102,7 @@ export function byOffset<Data = unknown>(options: {
 export function byPage<Data = unknown>(
   options: { param?: string /** Default 1. */; first?: number; pages?: (reply: Reply<Data>) => number | null | undefined } = {},
 ): Paging<Data> {
+  onlyKnown(options, new Set(['param', 'first', 'pages']), 'byPage');
   const { param = 'page', first = 1, pages } = options;
   return byFunction(
     (reply, page) => {
@@ -116,6 +120,7 @@ export function byFunction<Data = unknown>(next: Finder<Data>, first?: { readonl
     walk(source: Source, path: string, options: PagesOptions) {
       const { maxPages = MAX_PAGES, items, method = 'GET' } = options;
       const label = labelOf(source.core, method, path, hiddenBy(source.core, method, path, options));
+      onlyKnown(options, new Set([...CALL_FIELDS, 'next', 'items', 'maxPages', 'method']), label);
       wholeNumber(maxPages, 1, label, 'maxPages');
       if (items !== undefined && typeof items !== 'function') bad(label, 'items', 'must be a function of the reply');
       return { [Symbol.asyncIterator]: () => walk(source, path, options, next as Finder<unknown>, first) };

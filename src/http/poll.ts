@@ -4,14 +4,14 @@
  */
 import { type Duration, milliseconds } from '../engine/duration.ts';
 import { now, sleep } from '../engine/verbs.ts';
-import { hiddenBy, labelOf } from './call.ts';
+import { CALL_FIELDS, hiddenBy, labelOf } from './call.ts';
 import { settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { readHints } from './hints.ts';
 import type { PollOptions } from './options.ts';
 import { nextPath, outside, type Source } from './paging.ts';
 import type { Reply } from './reply.ts';
-import { bad, positive } from './settings.ts';
+import { bad, onlyKnown, positive } from './settings.ts';
 
 const SEE_OTHER = 303;
 /** An API that says "again in 0 s" is not asked in a loop. */
@@ -24,6 +24,7 @@ export async function poll(source: Source, target: string | Reply, from: string,
   const where = `poll ${core.id}`;
   // Nobody sees what a 202 says unless `until` looks at it: then a schema is for what comes in the end.
   const unseen = options.until === undefined ? [202] : [];
+  onlyKnown(options, new Set([...CALL_FIELDS, 'until', 'every']), where);
   const pace = positive(every, where, 'every');
   const limit = positive(timeout, where, 'timeout');
   if (typeof until !== 'function') bad(where, 'until', 'must be a function of the reply');

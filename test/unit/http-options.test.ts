@@ -45,6 +45,13 @@ describe('a connection’s options', () => {
     ['routes, path', { routes: [{ path: 'users' }] }, /routes\[0\]: path must be a pattern/],
     ['routes, their options', { routes: [{ path: '/a' }, { path: '/b', timeout: 'x' }] }, /routes\[1\]: timeout/],
     ['successWhen', { successWhen: true }, /successWhen must be a function/],
+    ['unavailableMeansUntouched', { unavailableMeansUntouched: 'yes' }, /unavailableMeansUntouched must be true or false/],
+    ['paging', { paging: 'link' }, /paging must be byLink\(\), byCursor/],
+    [
+      'a profile’s typing error',
+      { profile: { title: 'X', readErorr: () => undefined } },
+      /connection "crm": profile: readErorr is not an option/,
+    ],
   ])('are checked when it is made: %s', (_name, more, message) => {
     expect(make(more)).toThrow(message);
     expect(make(more)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^E_BAD_(OPTION|DURATION)$/) as string }));

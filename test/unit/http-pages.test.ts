@@ -204,8 +204,35 @@ describe('a list that cannot be read to its end', () => {
   });
 
   it('says so when an option is not one', async () => {
-    expect(await failure(all(world.connect().pages('/x', { next: byLink(), itmes: 1 } as never)))).toMatchObject({ code: 'E_BAD_OPTION' });
+    expect(() => world.connect().pages('/x', { next: byLink(), itmes: 1 } as never)).toThrow(
+      expect.objectContaining({ code: 'E_BAD_OPTION' }),
+    );
     expect(urls()).toEqual([]);
+  });
+});
+
+describe('an option of pages() that there is not', () => {
+  // They were passed on to the call, whose error offered neither `maxPages` nor `items`.
+  it('is told when the list is named, with those that there are', () => {
+    const { pages } = world.connect();
+    expect(() => pages('/x', { next: byLink(), maxpages: 2 } as never)).toThrow(
+      /maxpages is not an option; there are .*next, items, maxPages, method/,
+    );
+  });
+
+  // A misspelt one was ignored, and the default taken: the same page again and again.
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'byCursor',
+      () => byCursor({ from: () => 'a', params: 'after' } as never),
+      /byCursor: params is not an option; there are from, param, in/,
+    ],
+    ['byCursor, in', () => byCursor({ from: () => 'a', in: 'body' } as never), /byCursor: in must be 'query' \| 'json'/],
+    ['byOffset', () => byOffset({ limit: 1, limitparam: 'n' } as never), /byOffset: limitparam is not an option/],
+    ['byPage', () => byPage({ frist: 0 } as never), /byPage: frist is not an option/],
+  ])('is told when it is given to %s', (_name, make, message) => {
+    expect(make).toThrow(message);
+    expect(make).toThrow(expect.objectContaining({ code: 'E_BAD_OPTION' }));
   });
 });
 

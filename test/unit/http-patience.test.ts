@@ -27,6 +27,26 @@ it('a body that comes slower than the minimum rate is given up, and events are n
   expect(drip(() => ({ ...memorySink(), patient: true }))).toMatchObject({ phase: 'answered', bytes: 10 });
 });
 
+// It was looked at every five seconds from the sending on: first just before its five were over, and then again after almost ten.
+it('a slow body is given up when its five seconds are over, and not up to five later', () => {
+  const clock = virtualClock();
+  const began = clock.now();
+  let endedAt: number | undefined;
+  const exchange = new Exchange({ limits: DEFAULTS.limits, clock, sink: () => memorySink(), uploads: false }, () => {
+    endedAt = clock.now() - began;
+  });
+  const controller = { abort() {}, pause() {}, resume() {} } as never;
+  exchange.onRequestStart(controller);
+  clock.advance(5);
+  exchange.onResponseStart(controller, 200, {});
+  while (endedAt === undefined && clock.now() - began < 30_000) {
+    exchange.onResponseData(controller, Buffer.from('x'));
+    clock.advance(100);
+  }
+  expect(endedAt).toBeGreaterThan(5_005);
+  expect(endedAt).toBeLessThan(5_200);
+});
+
 it('events that stay away for the idle time are given up all the same', () => {
   const limits = { ...DEFAULTS.limits, idle: 3_000 };
   expect(drip(() => ({ ...memorySink(), patient: true }), limits)).toMatchObject({

@@ -106,6 +106,18 @@ describe('polling', () => {
   });
 });
 
+describe('an option of poll() that there is not', () => {
+  // It was passed on to the call, whose error did not offer `every`; after the first pause, where a reply was given.
+  it('is told at once, with those that there are', async () => {
+    const error = await failure(world.connect().poll('/jobs/7', { evry: '1s' } as never));
+    expect(error).toMatchObject({
+      code: 'E_BAD_OPTION',
+      message: expect.stringMatching(/evry is not an option; there are .*until, every/) as string,
+    });
+    expect(urls()).toEqual([]);
+  });
+});
+
 describe('polling in a run', () => {
   it('sleeps between, without a process, and each question and pause is journaled once', async () => {
     world.server.script(accepted('/jobs/7'), accepted(), accepted(undefined, { 'retry-after': '600' }), job('done'));
