@@ -14,6 +14,7 @@ import { storePieces } from './reply.ts';
 import { BODILESS } from './response.ts';
 import type { HttpRuntime } from './runtime.ts';
 import { type Head, memorySink, type OpenSink } from './sink.ts';
+import { LONGEST_SPELLING } from './spellings.ts';
 
 type Sent = {
   readonly call: Call;
@@ -59,9 +60,6 @@ type Coming = {
   /** The exchange is over. `verdict`: what it comes to if user code has seen nothing of it. */
   over(event: WireEvent, verdict: Verdict): Promise<void>;
 };
-
-/** Of one character of a secret, in bytes. */
-const LONGEST_SPELLING = 40;
 
 function coming({ call, http, secrets, keep, stop }: Options): Coming {
   const given: Buffer[] = [];
