@@ -23,7 +23,7 @@ const isSecretParameter = (name: string): boolean => isSecretName(name) || SECRE
 
 /** `https://user:password@host`. */
 const USERINFO = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@"'<>\\]{1,500}@/gi;
-const PARAMETER = /(^|[?&;\s"'(,])([\w.%[\]-]{1,80})=([^&#\s"'<>;,)\\]+)/g;
+const PARAMETER = /(^|[?&#;\s"'(,{])([\w.%[\]-]{1,80})=([^&#\s"'<>;,)\\]+)/g;
 const SCHEME = /\b(Bearer|Basic|Digest|Token)(\s+|%20|\+)(?=[\w+/.~-]*[\d+/=._~-]|[\w-]{16})[\w+/=.~-]{6,}/g;
 /** URLs, forms, headers and JSON in any text. */
 export function redactText(text: string): string {
