@@ -53,12 +53,7 @@ export function redactJson(value: unknown, depth = 0): unknown {
 }
 
 export function redactHeaders(headers: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      isSecretHeader(name) ? REDACTED : typeof value === 'string' ? redactText(value) : value,
-    ]),
-  );
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, isSecretHeader(name) ? REDACTED : redactJson(value)]));
 }
 
 export function redactError({ message, stack, detail, ...rest }: ErrorData): ErrorData {
