@@ -11,6 +11,7 @@ import { type ApiEvent, createApi } from '../src/api/app.ts';
 import { systemClock } from '../src/aws/clock.ts';
 import { dynamoCredentialStore } from '../src/aws/credential-store.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
+import { logged } from '../src/aws/logged-error.ts';
 import { s3PayloadRemoval } from '../src/aws/payload-store.ts';
 import { dynamoRunStore } from '../src/aws/run-store.ts';
 import { dynamoTokenStore } from '../src/aws/token-store.ts';
@@ -34,7 +35,7 @@ const logger = new Logger({ serviceName: 'holdfast-api', persistentLogAttributes
 function log(event: ApiEvent): void {
   const { type, requestId, ...rest } = event;
   const about = { request: requestId, ...rest };
-  if (type === 'api.fault') logger.error('a fault', { ...about, error: event.error as Error });
+  if (type === 'api.fault') logger.error('a fault', { ...about, error: logged(event.error) });
   else logger.info('answered', about);
 }
 
@@ -60,7 +61,7 @@ export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
           return seal(secret, credentialPurpose(key), JSON.stringify(grant));
         },
       },
-      onWakeFailed: (run, error) => logger.error('a wake could not be sent', { run, error: error as Error }),
+      onWakeFailed: (run, error) => logger.error('a wake could not be sent', { run, error: logged(error) }),
       tokens: dynamoTokenStore(clients.dynamodb, settings.connectionsTable),
       ...(version ? { version } : {}),
       observe: log,

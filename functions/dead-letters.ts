@@ -5,6 +5,7 @@ import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { emf } from '../src/aws/emf.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
+import { logged } from '../src/aws/logged-error.ts';
 import { type DeadMessage, drainDeadLetter } from '../src/engine/dead-letters.ts';
 
 const { clock, runs, payloads, settings } = awsEnvironment(process.env);
@@ -22,7 +23,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
           logger.info('dead letter', { message: record.messageId, ...drained });
           if (drained.outcome === 'kept') metrics.count('DeadLetters');
         } catch (error) {
-          logger.error('a dead letter could not be drained', { message: record.messageId, error: error as Error });
+          logger.error('a dead letter could not be drained', { message: record.messageId, error: logged(error) });
           batchItemFailures.push({ itemIdentifier: record.messageId });
         }
       }),

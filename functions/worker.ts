@@ -7,6 +7,7 @@ import * as z from 'zod/mini';
 import en from 'zod/v4/locales/en.js';
 import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment, queueUrlOfArn } from '../src/aws/environment.ts';
+import { logged } from '../src/aws/logged-error.ts';
 import { telemetry } from '../src/aws/telemetry.ts';
 import { registryWith } from '../src/batch/built-in.ts';
 import { batchWorkflow } from '../src/batch/workflow.ts';
@@ -50,7 +51,7 @@ const worker = createWorker({
   observe,
   registry: registryWith(workflows, (registered) => batchWorkflow({ uploads, starts: environment.starts, registry: registered })),
   services: { http },
-  strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: reason as Error })),
+  strays: watchStrays((reason) => logger.error('a rejection that belongs to no run', { error: logged(reason) })),
 });
 
 export const handler = middy<SQSEvent, SQSBatchResponse>()

@@ -48,7 +48,9 @@ export function readJson(request: ApiRequest, types: readonly string[] = ['appli
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as Json;
   } catch (error) {
-    throw malformed(`the body is not JSON: ${(error as Error).message}`);
+    // The parser's own words show a part of it, and it may be a credential.
+    const [where = 'read it with a JSON parser to see where'] = /at position \d+|end of JSON input/.exec((error as Error).message) ?? [];
+    throw malformed(`the body is not JSON: ${where}`);
   }
   if (depth(value) > MAX_DEPTH) throw malformed(`the body is nested more than ${MAX_DEPTH} levels deep: flatten it`);
   return value;

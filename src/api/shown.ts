@@ -30,6 +30,13 @@ function shownReply({ headers, text, base64, sealed: _box, ...rest }: Reply): un
     ...(redactJson(rest) as object),
     headers: redactHeaders(headers),
     ...(text === undefined ? {} : { text: typeof text === 'string' ? redactText(text) : REDACTED }),
-    ...(base64 === undefined ? {} : { base64 }),
+    ...(base64 === undefined ? {} : { base64: shownBytes(base64) }),
   };
+}
+
+/** A body that is no UTF-8 may be a text all the same. */
+function shownBytes(base64: unknown): unknown {
+  if (typeof base64 !== 'string') return REDACTED;
+  const text = Buffer.from(base64, 'base64').toString('latin1');
+  return redactText(text) === text ? base64 : REDACTED;
 }

@@ -8,6 +8,7 @@ import type { MiddlewareObj } from '@middy/core';
 import type { Clock, Observer } from '../engine/ports.ts';
 import type { CallTracer } from '../http/trace.ts';
 import { emf } from './emf.ts';
+import { logged } from './logged-error.ts';
 import { logObserver } from './run-log.ts';
 import { metricsObserver } from './run-metrics.ts';
 import type { RunSpans } from './run-spans.ts';
@@ -23,7 +24,7 @@ export async function telemetry({ stage, logger, clock }: { stage: string; logge
   const metrics = emf(stage);
   const spans = await registeredSpans();
   const loop = eventLoop();
-  const fault = (error: unknown) => logger.error('an observer failed', { error: error as Error });
+  const fault = (error: unknown) => logger.error('an observer failed', { error: logged(error) });
 
   async function leave(): Promise<void> {
     try {

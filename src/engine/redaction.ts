@@ -23,7 +23,7 @@ const isSecretParameter = (name: string): boolean => isSecretName(name) || SECRE
 
 /** `https://user:password@host`. */
 const USERINFO = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@"'<>\\]{1,500}@/gi;
-const PARAMETER = /(^|[?&;\s"'(,])([\w.%[\]-]{1,80})=([^&#\s"'<>;,)\\]+)/g;
+const PARAMETER = /(^|[?&#;\s"'(,{])([\w.%[\]-]{1,80})=([^&#\s"'<>;,)\\]+)/g;
 const SCHEME = /\b(Bearer|Basic|Digest|Token)(\s+|%20|\+)(?=[\w+/.~-]*[\d+/=._~-]|[\w-]{16})[\w+/=.~-]{6,}/g;
 /** URLs, forms, headers and JSON in any text. */
 export function redactText(text: string): string {
@@ -53,12 +53,7 @@ export function redactJson(value: unknown, depth = 0): unknown {
 }
 
 export function redactHeaders(headers: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      isSecretHeader(name) ? REDACTED : typeof value === 'string' ? redactText(value) : value,
-    ]),
-  );
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, isSecretHeader(name) ? REDACTED : redactJson(value)]));
 }
 
 export function redactError({ message, stack, detail, ...rest }: ErrorData): ErrorData {

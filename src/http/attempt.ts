@@ -152,7 +152,10 @@ const MAY_HAVE_HAPPENED: ReadonlySet<Decision['class']> = new Set(['ambiguous', 
 /** Where a base URL is an account's own, code knows it by another name: what links lead to must be a call of the same connection. */
 function leadBack(headers: Record<string, string>, base: string, known: string): void {
   if (headers.link) headers.link = headers.link.replaceAll(`<${base}/`, `<${known}/`);
-  if (headers.location?.startsWith(`${base}/`)) headers.location = known + headers.location.slice(base.length);
+  for (const name of ['location', 'operation-location']) {
+    const to = headers[name];
+    if (to?.startsWith(`${base}/`)) headers[name] = known + to.slice(base.length);
+  }
 }
 
 /** What takes longer is given up: it must not be sent afterwards. */

@@ -92,8 +92,10 @@ function headersOf(given: RequestInit['headers'], label: string): Record<string,
   let all: Headers;
   try {
     all = new Headers(given);
-  } catch (cause) {
-    throw new CallError('E_REQUEST_INVALID', `${label}: its headers cannot be sent: ${(cause as Error).message}`, { field: 'headers' });
+  } catch {
+    // The platform's own words would show the value, which may be a credential.
+    const problem = 'its headers cannot be sent: one has an invalid name, or a value with line breaks or beyond latin-1';
+    throw new CallError('E_REQUEST_INVALID', `${label}: ${problem}`, { field: 'headers' });
   }
   for (const [name, value] of all) {
     if (reservedHeader(name)) continue;

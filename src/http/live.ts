@@ -14,6 +14,7 @@ import { storePieces } from './reply.ts';
 import { BODILESS } from './response.ts';
 import type { HttpRuntime } from './runtime.ts';
 import { type Head, memorySink, type OpenSink } from './sink.ts';
+import { LONGEST_SPELLING } from './spellings.ts';
 
 type Sent = {
   readonly call: Call;
@@ -60,9 +61,6 @@ type Coming = {
   over(event: WireEvent, verdict: Verdict): Promise<void>;
 };
 
-/** Of one character of a secret, in bytes. */
-const LONGEST_SPELLING = 40;
-
 function coming({ call, http, secrets, keep, stop }: Options): Coming {
   const given: Buffer[] = [];
   /** Not given yet: the beginning of a line, in which a secret may stand. */
@@ -86,16 +84,18 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
   }
 
   /** Where secrets were sent, lines are given as a whole, and without them. */
-  async function giveScrubbed(chunk: Buffer, last: boolean): Promise<void> {
+  async function giveScrubbed(chunk: Buffer, last?: { readonly truncated: boolean }): Promise<void> {
     const all = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     // Before it is cut: what stands across the cut would be found in neither part. What is not all there yet is within what is held.
-    const seen: Answer = { phase: 'answered', status: 0, headers: {}, body: all, truncated: false };
+    const seen: Answer = { phase: 'answered', status: 0, headers: {}, body: all, truncated: last?.truncated === true };
     await scrub(seen, secrets, http);
     const { body: clean } = seen;
-    const upTo = last ? clean.length : Math.max(clean.lastIndexOf(0x0a) + 1, clean.length - longest);
+    const upTo = last ? clean.length : Math.max(ofOneLine ? clean.lastIndexOf(0x0a) + 1 : 0, clean.length - longest);
     held = clean.subarray(upTo);
     give(clean.subarray(0, upTo));
   }
+  /** A key in PEM is not. */
+  const ofOneLine = !secrets.some((secret) => secret.includes('\n'));
   const longest = Math.max(0, ...secrets.map(({ length }) => length)) * LONGEST_SPELLING;
 
   async function open(first: Head): Promise<void> {
@@ -154,7 +154,7 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
             give(chunk);
             return undefined;
           }
-          work = work.then(() => giveScrubbed(chunk, false));
+          work = work.then(() => giveScrubbed(chunk));
           return work;
         },
         end: (cut) => inner.end(cut),
@@ -162,7 +162,7 @@ function coming({ call, http, secrets, keep, stop }: Options): Coming {
     },
     async over(event, verdict) {
       await work;
-      if (secrets.length > 0 && event.phase === 'answered') await giveScrubbed(Buffer.alloc(0), true);
+      if (secrets.length > 0 && event.phase === 'answered') await giveScrubbed(Buffer.alloc(0), event);
       end(verdict, brokenBy(event, call));
     },
   };

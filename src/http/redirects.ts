@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../engine/ports.ts';
 import { isRedirect } from './classify.ts';
 import type { Hop, WireEvent } from './exchange.ts';
+import { spelledIn } from './spellings.ts';
 import type { Transport, WireRequest } from './transport.ts';
 
 const MAX_HOPS = 3;
@@ -110,7 +111,7 @@ function harmless(headers: Readonly<Record<string, string>>): Record<string, str
 
 /** Shorter ones would be found in innocent URLs, as in redact.ts. */
 const holds = (text: string, secrets: readonly string[]): boolean =>
-  secrets.some((secret) => secret.length >= 8 && (text.includes(secret) || text.includes(encodeURIComponent(secret))));
+  secrets.some((secret) => secret.length >= 8 && spelledIn(text, secret)?.length !== 0);
 
 const pathOf = ({ pathname, search }: URL): string => pathname + search;
 

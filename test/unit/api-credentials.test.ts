@@ -172,3 +172,12 @@ describe('the list of accounts', () => {
     ]);
   });
 });
+
+it('is shown by no answer, not even where its body is broken', async () => {
+  const world = testApi();
+  for (const body of ['hf_secret_0123456789', '{"token":hf_secret_0123456789}', '{"token":"hf_secret_0123456789"']) {
+    const refused = await world.call('PUT', PATH, { body });
+    expect(refused).toMatchObject({ status: 400, body: { code: 'E_BODY_MALFORMED' } });
+    expect(JSON.stringify([refused.body, world.events])).not.toMatch(/hf_s|ecret|0123/);
+  }
+});

@@ -1,6 +1,7 @@
 /** What the API shows of a journal: what is sealed by its mark alone, what is named like a credential not at all. */
 import { expect, test } from 'vitest';
 import { entryView } from '../../src/api/journal-view.ts';
+import { shownValue } from '../../src/api/shown.ts';
 import type { Entry } from '../../src/engine/journal.ts';
 
 const done = (value: unknown): Entry => ({
@@ -57,4 +58,12 @@ test('headers, members, URLs and errors are redacted, and numbers of the text st
 
 test('results of steps are shown as JSON, without what their names say', () => {
   expect(entryView(done({ id: 7, clientSecret: 'hunter2' }), 0).value).toEqual({ id: 7, clientSecret: '‹redacted›' });
+});
+
+test('shows no credential in a body that is not UTF-8, nor in what a header has several of', () => {
+  const body = Buffer.from('{"name":"\u00e9","access_token":"SECRET-1"}', 'latin1').toString('base64');
+  const shown = shownValue(JSON.stringify({ status: 200, headers: { via: ['Bearer SECRET-123456'] }, base64: body }));
+  expect(shown).toEqual({ status: 200, headers: { via: ['Bearer ‹redacted›'] }, base64: '‹redacted›' });
+  const image = Buffer.from([0xff, 0xd8, 0xff, 0xe0]).toString('base64');
+  expect(shownValue(JSON.stringify({ status: 200, headers: {}, base64: image }))).toMatchObject({ base64: image });
 });

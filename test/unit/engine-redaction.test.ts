@@ -109,3 +109,10 @@ test('whatever the text, it takes no time, and once is enough', () => {
     expect(performance.now() - began).toBeLessThan(1_000);
   }
 });
+
+test('takes tokens out of fragments, where OAuth puts them, too', () => {
+  expect(redactText('Location: https://app/cb#access_token=SECRET1&state=SECRET2&token_type=bearer')).not.toContain('SECRET');
+  expect(redactHeaders({ location: 'https://app/cb?a=1#access_token=SECRET1' })).toEqual({
+    location: `https://app/cb?a=1#access_token=${REDACTED}`,
+  });
+});

@@ -139,6 +139,15 @@ describe('a connection of accounts', () => {
     expect(server.received.map(({ url }) => url)).toEqual(['/eu/shop/items', '/eu/shop/items?page=2', '/eu/shop/things?x=1']);
   });
 
+  it('leads the place of an operation there, too', async () => {
+    await store('shop', { token: 'the-token', metadata: { place: 'eu' } });
+    const base = `${server.url}/eu/shop`;
+    const shops = crm({ baseUrl: (account, { place }) => `${server.url}/${place}/${account}` });
+    server.script({ status: 202, headers: { 'operation-location': `${base}/jobs/1` } }, { body: '{"done":true}' });
+    const shop = shops.for('shop');
+    expect(await shop.poll(await shop.post('/jobs', { json: {}, effects: 'safe' }), { every: 1 })).toMatchObject({ data: { done: true } });
+  });
+
   it.each([
     [
       'throws',

@@ -77,3 +77,32 @@ it.each(Object.entries(WRITERS))('is taken out of a body that is cut within it, 
     expect(Buffer.from(data).toString()).toMatch(/^before ‹redacted:[\w-]{8}›$/);
   }
 });
+
+it('is taken out of a body that is cut, however long it is: a token of 16,000 characters takes no process down', async () => {
+  const token = `eyJ${'aB3.-_'.repeat(2_300)}`;
+  world.secrets.set('long', token);
+  const auth = bearer(secret('long'));
+  world.server.script({ headers: { 'content-type': 'text/plain' }, body: `before ${token}` });
+  const { data } = await world.connect({ auth, maxBody: 9_000 }).get('/');
+  expect(data).toMatch(/^before ‹redacted:[\w-]{8}›$/);
+});
+
+describe('a secret and a body that are made to be hard to tell apart', () => {
+  const MB = 2_000_000;
+  it.each([
+    ['backslashes', '\\'.repeat(30), '\\'.repeat(MB)],
+    ['what is escaped', '\\-'.repeat(30), '\\\\\\\\-'.repeat(MB / 5)],
+    ['one letter', `${'a'.repeat(12_000)}-`, 'a'.repeat(MB)],
+    ['percent signs', '%2'.repeat(6_000), '%25'.repeat(MB / 3)],
+  ])('take no long time: %s', async (_what, begin, text) => {
+    world.secrets.set('hard', `${begin}Zabcdefgh`);
+    const auth = header('X-Api-Key', secret('hard'));
+    for (const maxBody of [MB * 2, MB]) {
+      world.server.script({ headers: { 'content-type': 'text/plain' }, body: `${text}Z Zabcdefgh` });
+      const began = performance.now();
+      await world.connect({ auth, maxBody }).get('/');
+      // One that goes all ways through the text takes years.
+      expect(performance.now() - began).toBeLessThan(10_000);
+    }
+  });
+});

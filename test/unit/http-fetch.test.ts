@@ -277,3 +277,11 @@ describe('connection.fetch', () => {
     });
   });
 });
+
+it('does not show the value of a header that cannot be sent', async () => {
+  const world = await harness();
+  const error = await failure(world.connect().fetch('/', { headers: { 'x-api-key': 'sk_live_12\n34' } }));
+  expect(error).toMatchObject({ code: 'E_REQUEST_INVALID', message: expect.stringMatching(/headers cannot be sent/) as string });
+  expect(error.message).not.toContain('sk_live');
+  await world.close();
+});

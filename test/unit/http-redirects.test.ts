@@ -176,6 +176,21 @@ describe('what is sent after a redirect', () => {
     expect(JSON.stringify(told.verdicts)).not.toContain(TOKEN);
   });
 
+  it.each([
+    ['in lower case', (text: string) => encodeURIComponent(text).replace(/%../g, (byte) => byte.toLowerCase())],
+    ['as a form does', (text: string) => new URLSearchParams([['', text]]).toString().slice(1)],
+    ['with more than need be', (text: string) => encodeURIComponent(text).replaceAll("'", '%27')],
+    ['twice', (text: string) => encodeURIComponent(encodeURIComponent(text))],
+    ['as it is', (text: string) => text],
+  ])('nor where the API encodes it %s', async (_how, write) => {
+    const key = "it's+a/secret of=mine";
+    world.secrets.set('crm/token', key);
+    world.server.script(to(`${other.url}/?api_key=${write(key)}`));
+    const made = follow({ auth: query('api_key', secret('crm/token')) });
+    expect((await failure<CallError>(made.get('/list'))).message).toMatch(/would carry a credential to another origin/);
+    expect(other.received).toHaveLength(0);
+  });
+
   it('leaves the secret out where the other origin echoes it', async () => {
     world.server.script(to(`${other.url}/`));
     other.script({ body: JSON.stringify({ heard: TOKEN }) });

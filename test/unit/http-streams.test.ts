@@ -27,6 +27,7 @@ async function start(): Promise<void> {
       if (path === '/none') return { status: 204 };
       if (path === '/lines') return { status: 200, headers: { 'content-type': 'application/x-ndjson' }, events };
       if (path === '/echo') return { status: 200, events: [`you are ${headers.authorization}`, 'end'] };
+      if (path === '/long') return { status: 200, events: [`${headers.authorization} `.repeat(2_500)] };
       if (method !== 'GET') effect(body);
       return { status: 200, body: { path } };
     },
@@ -395,6 +396,28 @@ describe('a streamed reply in a run', () => {
     await world.toTheEnd();
     expect(world.value()).toMatch(/^data: you are Bearer ‹redacted:.{8}›\n\ndata: end\n\n$/);
     expect(JSON.stringify(world.journal())).not.toContain('nobody');
+  });
+
+  it.each([
+    ['longer than what is held back', 10_000_000],
+    ['cut at maxBody', 50_020],
+  ])('shows none in a line that is %s, wherever its pieces end', async (_what, maxBody) => {
+    const { fetch } = api({ auth: bearer(secret('api/token')), maxBody });
+    const world = run(
+      async () => {
+        let text = '';
+        try {
+          for await (const chunk of (await fetch('/long')).body as ReadableStream<Uint8Array>) text += Buffer.from(chunk).toString();
+        } catch (error) {
+          text += (error as Error).name;
+        }
+        return text;
+      },
+      { secrets: { 'api/token': 'token-that-nobody-may-see' } },
+    );
+    await world.toTheEnd();
+    expect(world.value()).toMatch(/^data: (?:Bearer ‹redacted:.{8}› )+(?:\n\n|Bearer ‹redacted:.{8}›(?:CallError)?)$/);
+    expect(JSON.stringify(world.journal())).not.toMatch(/token-|nobody|-may-see/);
   });
 });
 
