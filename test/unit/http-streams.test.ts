@@ -27,7 +27,7 @@ async function start(): Promise<void> {
       if (path === '/none') return { status: 204 };
       if (path === '/lines') return { status: 200, headers: { 'content-type': 'application/x-ndjson' }, events };
       if (path === '/echo') return { status: 200, events: [`you are ${headers.authorization}`, 'end'] };
-      if (path === '/long') return { status: 200, events: [`${headers.authorization} `.repeat(2_500)] };
+      if (path === '/repeated') return { status: 200, events: [`${headers.authorization} `.repeat(2_500)] };
       if (method !== 'GET') effect(body);
       return { status: 200, body: { path } };
     },
@@ -407,7 +407,7 @@ describe('a streamed reply in a run', () => {
       async () => {
         let text = '';
         try {
-          for await (const chunk of (await fetch('/long')).body as ReadableStream<Uint8Array>) text += Buffer.from(chunk).toString();
+          for await (const chunk of (await fetch('/repeated')).body as ReadableStream<Uint8Array>) text += Buffer.from(chunk).toString();
         } catch (error) {
           text += (error as Error).name;
         }
