@@ -56,6 +56,9 @@ export function accountBase(baseUrl: AccountBaseUrl, account: string, metadata: 
     return bad(where, field, `could not be made: its function threw ${thrown instanceof Error ? thrown.name : 'something'}`);
   }
   if (typeof url !== 'string') return bad(where, field, 'is not a text: its function must return a URL');
+  // An account called "evil.example/" would else say where its credential, or ours, is sent.
+  if (/[^\w.~ -]/.test(account) && url.includes(account))
+    bad(where, field, 'has the account in it as it is, which holds what has a meaning in URLs: write it with encodeURIComponent()');
   return parseBase(url, where, field);
 }
 

@@ -118,23 +118,27 @@ export function transport(options: TransportOptions): Transport {
       origins = new Map();
       pools.set(request.allowed, origins);
     }
-    const known = origins.get(request.origin);
-    const frozen = known !== undefined && now - known.lastUsed > FREEZE_GAP_MS;
-    // Closes the idle sockets at once, and those in use when they are done.
-    if (frozen) known.pool.close().catch(() => {});
-    const entry =
-      known && !frozen
-        ? known
-        : {
-            pool: new Pool(request.origin, { ...CLIENT, factory: (origin) => countingClient(origin, connectorOf(request)) }),
-            lastUsed: now,
-          };
-    if (entry !== known) origins.set(request.origin, entry);
-    entry.lastUsed = now;
+    let entry = origins.get(request.origin);
+    if (!entry || now - entry.lastUsed > FREEZE_GAP_MS) {
+      // Others that were not used since are closed with it: accounts have URLs of their own, and there may be thousands.
+      for (const [origin, { pool, lastUsed }] of origins) {
+        if (now - lastUsed <= FREEZE_GAP_MS) continue;
+        origins.delete(origin);
+        // Closes the idle sockets at once, and those in use when they are done.
+        pool.close().catch(() => {});
+      }
+      entry = {
+        pool: new Pool(request.origin, { ...CLIENT, factory: (origin) => countingClient(origin, connectorOf(request)) }),
+        lastUsed: now,
+      };
+      origins.set(request.origin, entry);
+    }
+    const used = entry;
+    used.lastUsed = now;
     return {
-      dispatcher: entry.pool,
+      dispatcher: used.pool,
       done() {
-        entry.lastUsed = clock.now();
+        used.lastUsed = clock.now();
       },
     };
   }

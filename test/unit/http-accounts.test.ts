@@ -165,6 +165,16 @@ describe('a connection of accounts', () => {
     expect(inspect(error)).not.toContain('secret inside');
   });
 
+  it.each(['evil.example/', 'evil.example?', 'evil.example#', 'me@evil.example', 'evil.example\\', 'evil.example:443/'])(
+    'is not led elsewhere by an account that is called %s',
+    async (account) => {
+      await store(account, { token: 'the-token' });
+      const shops = crm({ baseUrl: (name) => `https://${name}.shops.example` });
+      const error = await failure(shops.for(account).get('/'));
+      expect(error).toMatchObject({ code: 'E_BAD_OPTION', message: expect.stringContaining('encodeURIComponent()') });
+    },
+  );
+
   it('keeps the guard for the URLs of accounts', async () => {
     await store('shop', { token: 'the-token' });
     const strict = httpRuntime({ clock, secrets, deploymentKey: async () => 'test-key', credentials: async () => credentials });

@@ -1,5 +1,7 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/engine/ports.ts';
 import type { WireEvent } from '../../src/http/exchange.ts';
 import { compileAllow } from '../../src/http/guard.ts';
@@ -20,6 +22,9 @@ afterEach(async () => {
   await wire.close();
   await server.close();
 });
+
+const former = createServer({ keepAliveTimeout: 60_000 }, (_, response) => response.end('{}'));
+afterAll(() => void former.close());
 
 type More = Partial<WireRequest> & { total?: number; headersMs?: number; idle?: number; maxBody?: number };
 
@@ -88,6 +93,21 @@ describe('an exchange', () => {
     expect((await thawing.send(request())).reused).toBe(false);
     expect(server.sockets()).toBe(2);
     await thawing.close();
+  });
+
+  it('closes what was not used since for origins that are no longer called', async () => {
+    let shift = 0;
+    const clock: Clock = { now: () => Date.now() + shift, timer: plainClock.timer };
+    const wide = transport({ clock, allowLoopback: true });
+    const closed = new Promise<void>((done) => {
+      former.on('connection', (socket) => socket.on('close', () => done()));
+    });
+    await new Promise<void>((listening) => former.listen(0, '127.0.0.1', listening));
+    await wide.send(request({ origin: `http://127.0.0.1:${(former.address() as AddressInfo).port}` }));
+    shift = 3_100;
+    await wide.send(request());
+    await closed;
+    await wide.close();
   });
 
   it('does not share sockets between connections', async () => {
