@@ -5,6 +5,8 @@ const MOST_CAUSES = 4;
 /** Characters of a member. */
 const LONGEST = 10_000;
 const LEFT_OUT = '‹left out›';
+/** Said already; some errors, those of undici among them, have a name of their own as an ordinary member. */
+const TOLD: ReadonlySet<string> = new Set(['name', 'message', 'stack', 'cause']);
 
 /** A copy. Of what is no error, one that says what it was. */
 export function logged(thrown: unknown, depth = 0): Error {
@@ -15,8 +17,8 @@ export function logged(thrown: unknown, depth = 0): Error {
   shown.stack = redactText(stack ?? '');
   if (cause !== undefined && depth < MOST_CAUSES) shown.cause = logged(cause, depth + 1);
   for (const [field, value] of Object.entries(thrown)) {
-    if (field === 'cause') continue;
-    Object.assign(shown, { [field]: member(field, value) });
+    if (TOLD.has(field)) continue;
+    Object.defineProperty(shown, field, { value: member(field, value), enumerable: true });
   }
   return shown;
 }

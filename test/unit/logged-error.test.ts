@@ -32,3 +32,8 @@ it('leaves out members that are no data, such as sockets', () => {
     big: '‹left out›',
   });
 });
+
+it('an error whose name is an ordinary member is logged like any other', () => {
+  const error = Object.assign(new Error('other side closed'), { name: 'SocketError', code: 'UND_ERR_SOCKET' });
+  expect(logged(error)).toMatchObject({ name: 'SocketError', message: 'other side closed', code: 'UND_ERR_SOCKET' });
+});
