@@ -79,13 +79,8 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     method,
     path: requestPath(path, options.query, settings.arrays, label),
     label,
-    headers: {
-      accept: ACCEPT,
-      'accept-encoding': ENCODINGS,
-      'user-agent': AGENT,
-      ...(body.type === undefined ? {} : { 'content-type': body.type }),
-      ...settings.headers,
-    },
+    headers:
+      options.headers === undefined && body.type === undefined ? usualHeaders(settings.headers) : headersOf(settings.headers, body.type),
     body: body.body,
     ...(body.hash === undefined ? {} : { bodyHash: body.hash }),
     ...(options.json === undefined ? {} : { json: options.json }),
@@ -98,6 +93,28 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
     everyStatus: false,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     judge: core.judge,
+  };
+}
+
+/** By those of connection or route: one object for all calls that bring none of their own. */
+const usual = new WeakMap<Settings['headers'], Call['headers']>();
+
+function usualHeaders(own: Settings['headers']): Call['headers'] {
+  let known = usual.get(own);
+  if (known === undefined) {
+    known = Object.freeze(headersOf(own, undefined));
+    usual.set(own, known);
+  }
+  return known;
+}
+
+function headersOf(own: Settings['headers'], type: string | undefined): Call['headers'] {
+  return {
+    accept: ACCEPT,
+    'accept-encoding': ENCODINGS,
+    'user-agent': AGENT,
+    ...(type === undefined ? {} : { 'content-type': type }),
+    ...own,
   };
 }
 

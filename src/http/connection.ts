@@ -12,7 +12,7 @@ import type { BodyOptions, CallOptions, ConnectionOptions, GraphqlOptions, Pages
 import type { Paging } from './paging.ts';
 import { callPlainly } from './plain.ts';
 import { poll } from './poll.ts';
-import type { Fetched, Reply } from './reply.ts';
+import type { Fetched, Reply, StoredReply } from './reply.ts';
 import type { DataOf, ItemOf, ReplyOf } from './reply-types.ts';
 import { responseOf } from './response.ts';
 import { plainRuntime } from './runtime.ts';
@@ -100,7 +100,9 @@ export function secretsOf(connection: Connection): readonly string[] {
   return coreOf(connection).auth?.secrets.map(({ secret }) => secret) ?? [];
 }
 
-/** At which path a reply was given, for what it names relative to that. */
+/** In which replies name where to ask next. */
+const LEADING = ['operation-location', 'location'];
+/** At which path a reply that names another was given: it may do so relative to its own. */
 const requested = new WeakMap<Reply, string>();
 
 function coreOf(connection: Connection): Core {
@@ -142,7 +144,11 @@ function connectionOf(core: Core): Connection {
     async graphql(query: string, variables?: unknown, options: GraphqlOptions = {}) {
       const call = graphqlCall(core, query, variables, options);
       const { text, fetched } = await issue(call);
-      return typedReply(text, { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope, fetched, cut: cutOf(call) });
+      return typedReply(JSON.parse(text) as StoredReply, { ...options, as: 'json' } as CallOptions, call.label, {
+        open: openEnvelope,
+        fetched,
+        cut: cutOf(call),
+      });
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
@@ -158,8 +164,11 @@ function connectionOf(core: Core): Connection {
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
   const { text, fetched } = await issue(call);
-  const reply = await typedReply(text, options, call.label, { gone: call.settings.goneIsDone, fetched, cut: cutOf(call) });
-  requested.set(reply, call.path);
+  const stored = JSON.parse(text) as StoredReply;
+  const checked = typedReply(stored, options, call.label, { gone: call.settings.goneIsDone, fetched, cut: cutOf(call) });
+  const reply = checked instanceof Promise ? await checked : checked;
+  // Of all others nobody asks: a weak map that holds every reply is most of what collecting young garbage costs.
+  if (LEADING.some((name) => name in stored.headers)) requested.set(reply, call.path);
   return reply;
 }
 

@@ -9,6 +9,7 @@ import { reviveCallError } from './errors.ts';
 import { idempotencyKey } from './prepare.ts';
 import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
 import { runtimeOf, withRuntime } from './runtime.ts';
+import type { Settings } from './settings.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
 import { purposeOf, type Vault, vault } from './vault.ts';
@@ -48,8 +49,8 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
-    attempt: (env) => traced(call, env, async (traceparent) => sealed(call, env, replies, await attempt(call, memory, env, traceparent))),
-    unknown: async (env) => sealed(call, env, replies, await unknown(call, env)),
+    attempt: (env) => traced(call, env, (traceparent) => sealed(call, env, replies, attempt(call, memory, env, traceparent))),
+    unknown: (env) => sealed(call, env, replies, unknown(call, env)),
     // Most replies are in the journal, in clear and with their body.
     load: (text, env) =>
       call.as === 'file' || isElsewhere(text)
@@ -71,9 +72,18 @@ async function fetchReply(call: Call, replies: Vault, text: string, env: LoadEnv
 }
 
 /** What is kept of a reply has nothing in clear that is to be encrypted. Outside a run nothing is kept. */
-async function sealed<V extends Verdict | Live>(call: Call, env: AttemptEnv, replies: Vault, verdict: V): Promise<V> {
+function sealed<V extends Verdict | Live>(call: Call, env: AttemptEnv, replies: Vault, verdict: Promise<V>): Promise<V> {
   const { encrypt } = call.settings;
-  if (!encrypt || !env.run || (verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
+  return encrypt && env.run ? verdict.then((clear) => sealedBy(encrypt, env, replies, clear)) : verdict;
+}
+
+async function sealedBy<V extends Verdict | Live>(
+  encrypt: NonNullable<Settings['encrypt']>,
+  env: AttemptEnv,
+  replies: Vault,
+  verdict: V,
+): Promise<V> {
+  if ((verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
   const { sealReply } = await import('./encrypt.ts');
   const http = runtimeOf(env.services);
   const value = await sealReply(verdict.value, encrypt, (text) => http.seal(purposeOf(env), text));
