@@ -174,8 +174,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     },
     attempted({ id, operation }, attempt, startedAt, { type, record: told }) {
       const { label, kind, effect, target } = operation;
-      const what = { call: id, operation: label, kind, effect, ...(target === undefined ? {} : { target }) };
-      observe({ type: 'call.attempt', ...about, ...what, attempt, outcome: type, startedAt, record: told ?? null });
+      const { run, workflow } = about;
+      const what = { type: 'call.attempt', run, workflow, call: id, operation: label, kind, effect } as const;
+      const how = { attempt, outcome: type, startedAt, record: told ?? null };
+      observe(target === undefined ? { ...what, ...how } : { ...what, target, ...how });
     },
   };
 

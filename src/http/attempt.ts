@@ -10,7 +10,7 @@ import { keepBody } from './keep.ts';
 import { type Prepared, prepare, tooLate } from './prepare.ts';
 import { recordOf } from './record.ts';
 import { scrub } from './redact.ts';
-import { type Fetched, type StoredReply, storeReply } from './reply.ts';
+import { type Fetched, type StoredReply, storedOf, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
@@ -23,6 +23,8 @@ export type Memory = {
   /** An attempt may have done it: of this process; `undefined` before its first. */
   maybeDone?: boolean;
   readonly spooled: Spooled;
+  /** What it came to, in the journal's form and before that was made of it: until it is delivered. */
+  given?: { readonly text: string; readonly stored: StoredReply } | undefined;
 };
 
 export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
@@ -96,7 +98,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   /** To be judged: without secrets, and with what the connection's own judges look at. */
   async function ready(event: WireEvent): Promise<{ event: WireEvent; fetched?: Fetched }> {
     const scrubbing = scrub(event, prepared.secrets, http);
-    if (scrubbing) await scrubbing;
+    if (scrubbing !== undefined) await scrubbing;
     if (event.phase === 'answered' && call.core.accountUrl) leadBack(event.headers, prepared.base, call.core.base().origin);
     const fetched = mustFetch(call, event) ? await bodyToJudge(call, event, env) : NOTHING;
     if (fetched !== 'gone') return { event, fetched };
@@ -246,9 +248,13 @@ function conclude(
   resent: boolean,
 ): Verdict | Promise<Verdict> {
   const record = recordOf(decision, event, hints, env.attempt, resent);
-  const value = event.phase === 'answered' && decision.act !== 'unknown' ? storeReply(event) : undefined;
+  const stored = event.phase === 'answered' && decision.act !== 'unknown' ? storedOf(event) : undefined;
+  const value = stored && JSON.stringify(stored);
   memory.fresh = decision.fresh === true;
   if (MAY_HAVE_HAPPENED.has(decision.class)) memory.maybeDone = true;
-  if (decision.act === 'done') return { type: 'done', value, record };
+  if (decision.act === 'done') {
+    if (stored) memory.given = { text: value as string, stored };
+    return { type: 'done', value, record };
+  }
   return failing().then(({ afterFailure }) => afterFailure({ call, decision, event, hints, env, value, record }));
 }

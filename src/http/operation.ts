@@ -17,6 +17,8 @@ import { purposeOf, type Vault, vault } from './vault.ts';
 export type CallOperation = Operation & {
   /** The reply's text as user code is to have it, of one that was delivered. */
   open(text: string): string;
+  /** The same, read. */
+  read(text: string): StoredReply;
   /** What was fetched for the reply that was delivered last. The operation outlives it, and must not keep it. */
   taken(): Fetched;
 };
@@ -33,9 +35,10 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
   };
   const replies = vault();
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
-  const [path, ...query] = call.path.split('?');
+  const mark = call.path.indexOf('?');
+  const path = mark === -1 ? call.path : call.path.slice(0, mark);
   // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
-  const asked = query.length === 0 ? '' : ` ?${fingerprint(query.join('?'))}`;
+  const asked = mark === -1 ? '' : ` ?${fingerprint(call.path.slice(mark + 1))}`;
   const where = settings.hidePath ? `?${fingerprint(call.path)}` : engine === 1 ? call.path : `${path}${asked}`;
   const place = `${call.method} ${core.id} ${where}${scope}`;
   return {
@@ -58,7 +61,16 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
             fetched = found;
           })
         : replies.load(text, env),
-    open: replies.open,
+    open(text) {
+      memory.given = undefined;
+      return replies.open(text);
+    },
+    read(text) {
+      const { given } = memory;
+      memory.given = undefined;
+      // Of this very process: it need not be read again.
+      return given?.text === text ? given.stored : (JSON.parse(replies.open(text)) as StoredReply);
+    },
     taken,
     adopt: (given) => storeTold(given as ToldReply, call.as),
     revive: (error, value) => reviveCallError(error, value === undefined ? undefined : replies.open(value), taken()),

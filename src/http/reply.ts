@@ -67,9 +67,15 @@ export function isElsewhere(text: string): boolean {
   return text.startsWith(ELSEWHERE);
 }
 
-export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'stored' | 'truncated' | 'url'>): string {
+export function storeReply(answer: Storable): string {
+  return JSON.stringify(storedOf(answer));
+}
+
+type Storable = Pick<Answer, 'status' | 'headers' | 'body' | 'stored' | 'truncated' | 'url'>;
+
+/** What the journal's form is the JSON of: what there is not is `undefined`, of which JSON knows nothing. */
+export function storedOf(answer: Storable): StoredReply {
   const { status, headers, body, url } = answer;
-  // JSON leaves out what is undefined: for every reply, in one object of one shape.
   const text = body.length > 0 && isUtf8(body);
   const stored: Undefinable<StoredReply> = {
     body: answer.stored,
@@ -80,7 +86,7 @@ export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 
     truncated: answer.truncated || undefined,
     url,
   };
-  return JSON.stringify(stored);
+  return stored as StoredReply;
 }
 
 /** Of a reply that was given as it came. */
