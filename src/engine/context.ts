@@ -64,5 +64,5 @@ export function inRun<T>(run: RunHandle, scope: Scope, body: () => T): T {
 
 /** Runs `body` as plain code: what it calls is neither journaled nor counted. For reconcilers and other attempts of the engine's own. */
 export function outsideRun<T>(body: () => T): T {
-  return storage.run('outside', body);
+  return storage.getStore() === 'outside' ? body() : storage.run('outside', body);
 }

@@ -6,6 +6,7 @@ import type { Entry } from './journal.ts';
 import type { Json } from './json.ts';
 import type { AttemptEnv, LiveReply, Operation, Verdict } from './operation.ts';
 import type { Clock, Entropy, PayloadStore } from './ports.ts';
+import type { Place } from './semaphore.ts';
 
 /** Beyond an attempt's own timeout, what an invocation must have left for writing and parking. */
 export const RESERVE_MS = 2_000;
@@ -61,7 +62,7 @@ export type Desk = {
   /** Not even an invocation that has just begun has so many milliseconds; several have been tried. */
   neverFits(ms: number): boolean;
   /** A place among the calls in flight of this environment; returns how to give it back. */
-  slot(): Promise<() => void>;
+  slot(): Place;
   /** Calls back once, unless the context closes first. */
   at(time: number, fn: () => void): void;
   complete(completion: Completion): void;

@@ -24,6 +24,7 @@ import { createPump } from './pump.ts';
 import { seededRandom } from './random.ts';
 import { createRescue } from './rescue.ts';
 import { RunContext } from './run-context.ts';
+import type { Place } from './semaphore.ts';
 import type { Strays } from './strays.ts';
 import { drive } from './task.ts';
 import { turn } from './turn.ts';
@@ -64,7 +65,7 @@ export type ExecutionOptions = {
   observe: Observer;
   services: Readonly<Record<string, unknown>>;
   payloads: PayloadStore;
-  slot: () => Promise<() => void>;
+  slot: () => Place;
   /** Results of unsafe operations that came after the run was lost. */
   deliverLate: (item: Omit<InboxItem, 'at'>) => void;
   /** Watches for rejections that nobody handles. */
@@ -173,8 +174,10 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
     },
     attempted({ id, operation }, attempt, startedAt, { type, record: told }) {
       const { label, kind, effect, target } = operation;
-      const what = { call: id, operation: label, kind, effect, ...(target === undefined ? {} : { target }) };
-      observe({ type: 'call.attempt', ...about, ...what, attempt, outcome: type, startedAt, record: told ?? null });
+      const { run, workflow } = about;
+      const what = { type: 'call.attempt', run, workflow, call: id, operation: label, kind, effect } as const;
+      const how = { attempt, outcome: type, startedAt, record: told ?? null };
+      observe(target === undefined ? { ...what, ...how } : { ...what, target, ...how });
     },
   };
 

@@ -5,12 +5,14 @@ import type { Operation } from './operation.ts';
 
 /** Longer identities are kept as hashes, so that entries stay small. */
 const READABLE_MAX = 120;
+/** Begins what is counted beside identities, and no identity. */
+const OTHER = '\0';
 const NUMBERED = / #\d+$/;
 
 export function identify(operation: Operation, scope: Scope, run: string): { id: string; keyMaterial: string } {
-  const ordinal = count(scope, `i ${operation.identity}`);
+  const ordinal = count(scope, operation.identity);
   const keyIdentity = operation.keyIdentity ?? operation.identity;
-  const keyOrdinal = operation.keyIdentity === undefined ? ordinal : count(scope, `k ${keyIdentity}`);
+  const keyOrdinal = operation.keyIdentity === undefined ? ordinal : count(scope, `${OTHER}k ${keyIdentity}`);
   const place = scope.path === '' ? operation.identity : `${scope.path} ${operation.identity}`;
   const name =
     place.length <= READABLE_MAX ? place : `${operation.kind} ${createHash('sha256').update(place).digest('base64url').slice(0, 22)}`;
@@ -28,7 +30,7 @@ export function ofEpoch(keyMaterial: string, epoch: number): string {
 
 /** The scope of one item of the next `map` in `scope`. */
 export function mapScopes(scope: Scope): (index: number) => Scope {
-  const path = `${scope.path}/${count(scope, 'map')}`;
+  const path = `${scope.path}/${count(scope, `${OTHER}map`)}`;
   return (index) => ({ path: `${path}[${index}]`, ordinals: new Map() });
 }
 

@@ -162,8 +162,11 @@ export function roughSize(entry: Entry): number {
 export function rollingHash(): { add(id: string): void; value(): string } {
   let a = 0x811c9dc5;
   let b = 0xc2b2ae35;
+  /** Asked for with every delivery, and changed by none. */
+  let text: string | undefined;
   return {
     add(id) {
+      text = undefined;
       for (let i = 0; i < id.length; i++) {
         const code = id.charCodeAt(i);
         a = Math.imul(a ^ code, 0x01000193);
@@ -172,6 +175,9 @@ export function rollingHash(): { add(id: string): void; value(): string } {
       a = Math.imul(a ^ 0x1f, 0x01000193);
       b = Math.imul(b ^ 0x1f, 0x85ebca6b);
     },
-    value: () => (a >>> 0).toString(36) + (b >>> 0).toString(36).padStart(7, '0'),
+    value() {
+      text ??= (a >>> 0).toString(36) + (b >>> 0).toString(36).padStart(7, '0');
+      return text;
+    },
   };
 }

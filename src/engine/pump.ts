@@ -197,13 +197,9 @@ function begunIn({ deliveries, progress, again }: History): Array<{ op: string; 
 
 function toEntry(completion: Completion, at: number, where: ReturnType<typeof mark>): Delivered {
   const { task, attempts, value, error } = completion;
-  const base = {
-    op: task.id,
-    at,
-    label: task.operation.label,
-    ...where,
-    ...(attempts.length > 0 ? { attempts } : {}),
-    ...(value === undefined ? {} : { value: { text: value } }),
-  };
-  return error ? { k: 'fail', ...base, error } : { k: 'done', ...base };
+  const { issued, hash } = where;
+  const entry: Partial<Delivered> = { k: error ? 'fail' : 'done', op: task.id, at, label: task.operation.label, issued, hash };
+  if (attempts.length > 0) entry.attempts = attempts;
+  if (value !== undefined) entry.value = { text: value };
+  return (error ? { ...entry, error } : entry) as Delivered;
 }

@@ -1,5 +1,8 @@
+/** A place: how to give it back; at once where one is free. */
+export type Place = (() => void) | Promise<() => void>;
+
 /** At most `places` at once, first come, first served. */
-export function semaphore(places: number): () => Promise<() => void> {
+export function semaphore(places: number): () => Place {
   let free = places;
   const queue: Array<() => void> = [];
   const release = () => {
@@ -7,9 +10,7 @@ export function semaphore(places: number): () => Promise<() => void> {
     if (next) next();
     else free += 1;
   };
-  return async () => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((turn) => queue.push(turn));
+  const taken = () => {
     let released = false;
     return () => {
       if (!released) {
@@ -17,5 +18,10 @@ export function semaphore(places: number): () => Promise<() => void> {
         release();
       }
     };
+  };
+  return () => {
+    if (free === 0) return new Promise<void>((turn) => queue.push(turn)).then(taken);
+    free -= 1;
+    return taken();
   };
 }

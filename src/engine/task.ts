@@ -103,7 +103,11 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     const asking = unknown !== undefined;
     if (asking) {
       if (!hasTime()) return defer();
-      verdict = await ask<Verdict>(() => operation.unknown?.(env()) ?? Promise.resolve({ type: 'pause', error: unknown as ErrorData }));
+      try {
+        verdict = (await operation.unknown?.(env())) ?? { type: 'pause', error: unknown as ErrorData };
+      } catch (thrown) {
+        verdict = faulty(thrown);
+      }
     } else {
       if (sent > 0 && operation.keyTtl !== undefined && firstSentAt !== undefined && clock.now() - firstSentAt > operation.keyTtl) {
         becomeUnknown(unknownOutcome(operation.label, KEY_EXPIRED));
@@ -120,7 +124,12 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
       startedAt = clock.now();
       desk.sending(task, true);
       sending = everSent = true;
-      const attempted = await ask(() => operation.attempt(env()));
+      let attempted: Verdict | Live;
+      try {
+        attempted = await operation.attempt(env());
+      } catch (thrown) {
+        attempted = faulty(thrown);
+      }
       if (attempted.type === 'live') {
         coming = handOver(attempted.reply, task, desk, { attempt, records });
         if (aborted) coming.cut(abortedBy(operation, effectful));
@@ -355,13 +364,9 @@ export async function drive(task: Task, desk: Desk): Promise<void> {
     if (!givenUp) return desk.signal;
     return effectful ? givenUp.signal : AbortSignal.any([givenUp.signal, desk.signal]);
   }
+}
 
-  /** An attempt that throws is a fault of its maker: final, and said so. */
-  async function ask<T extends Verdict | Live>(attempted: () => Promise<T>): Promise<T | Verdict> {
-    try {
-      return await attempted();
-    } catch (thrown) {
-      return { type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
-    }
-  }
+/** An attempt that throws is a fault of its maker: final, and said so. */
+function faulty(thrown: unknown): Verdict {
+  return { type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') };
 }

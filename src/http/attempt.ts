@@ -3,14 +3,14 @@ import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
 import { isSource, type Source } from './body.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision, isRedirect } from './classify.ts';
-import type { WireEvent } from './exchange.ts';
+import type { Answer, WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
 import type { Hints } from './hints.ts';
 import { keepBody } from './keep.ts';
 import { type Prepared, prepare, tooLate } from './prepare.ts';
 import { recordOf } from './record.ts';
 import { scrub } from './redact.ts';
-import { type Fetched, type StoredReply, storeReply } from './reply.ts';
+import { type Fetched, type StoredReply, storedOf, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
 import type { OpenSink } from './sink.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
@@ -23,6 +23,8 @@ export type Memory = {
   /** An attempt may have done it: of this process; `undefined` before its first. */
   maybeDone?: boolean;
   readonly spooled: Spooled;
+  /** What it came to, in the journal's form and before that was made of it: until it is delivered. */
+  given?: { readonly text: string; readonly stored: StoredReply } | undefined;
 };
 
 export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
@@ -34,7 +36,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   memory.maybeDone ??= env.interrupted === true || env.attempt > 1;
   let prepared: Prepared;
   try {
-    await call.load?.();
+    if (call.load) await call.load();
     prepared = await inTime(prepare(call, http, env), left(), env);
   } catch (error) {
     return (await failing()).unprepared(call, env, error);
@@ -95,16 +97,20 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
 
   /** To be judged: without secrets, and with what the connection's own judges look at. */
   async function ready(event: WireEvent): Promise<{ event: WireEvent; fetched?: Fetched }> {
-    await scrub(event, prepared.secrets, http);
+    const scrubbing = scrub(event, prepared.secrets, http);
+    if (scrubbing !== undefined) await scrubbing;
     if (event.phase === 'answered' && call.core.accountUrl) leadBack(event.headers, prepared.base, call.core.base().origin);
-    const fetched = await bodyToJudge(call, event, env);
+    const fetched = mustFetch(call, event) ? await bodyToJudge(call, event, env) : NOTHING;
     if (fetched !== 'gone') return { event, fetched };
     return { event: { ...event, phase: 'ambiguous', why: 'broken', message: 'the stored body could not be read', answering: true } };
   }
 
   /** A reply of `fetch` may be given to user code while it comes: then its event is still to be. */
-  async function sending(how: Sending): Promise<WireEvent | Live> {
-    if (!call.live) return send(call, http, prepared, env, how);
+  function sending(how: Sending): Promise<WireEvent | Live> {
+    return call.live ? sendingLive(how) : send(call, http, prepared, env, how);
+  }
+
+  async function sendingLive(how: Sending): Promise<WireEvent | Live> {
     const { sendLive } = await import('./live.ts');
     const { secrets } = prepared;
     return sendLive({
@@ -137,11 +143,16 @@ async function open(call: Call, http: HttpRuntime, env: AttemptEnv, memory: Memo
   return openUpload(call.body as Source, http, env, memory.spooled);
 }
 
+const NOTHING: Fetched = {};
+
 /** A body that went elsewhere, or a handle on it, where somebody has something to say about replies. */
-async function bodyToJudge(call: Call, event: WireEvent, env: AttemptEnv): Promise<Fetched | 'gone'> {
+function mustFetch(call: Call, event: WireEvent): event is WireEvent & Answer {
+  if (event.phase !== 'answered' || (event.stored === undefined && call.as !== 'file')) return false;
   const { successWhen, inFlightWhen, shouldRetry, hint } = call.judge;
-  if (event.phase !== 'answered' || (successWhen ?? inFlightWhen ?? shouldRetry ?? hint) === undefined) return {};
-  if (event.stored === undefined && call.as !== 'file') return {};
+  return (successWhen ?? inFlightWhen ?? shouldRetry ?? hint) !== undefined;
+}
+
+async function bodyToJudge(call: Call, event: Answer, env: AttemptEnv): Promise<Fetched | 'gone'> {
   const { lookAt } = await import('./fetched.ts');
   return lookAt(JSON.parse(storeReply(event)) as StoredReply, call, env).catch(() => 'gone');
 }
@@ -159,16 +170,20 @@ function leadBack(headers: Record<string, string>, base: string, known: string):
 }
 
 /** What takes longer is given up: it must not be sent afterwards. */
-async function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {
-  let timer: { cancel(): void } | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = env.clock.timer(ms, () => reject(tooLate()));
+function inTime<T>(work: Promise<T>, ms: number, env: AttemptEnv): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = env.clock.timer(ms, () => reject(tooLate()));
+    work.then(
+      (done) => {
+        timer.cancel();
+        resolve(done);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer?.cancel();
-  }
 }
 
 type Sending = {
@@ -223,7 +238,7 @@ function headersOf({ headers }: Prepared, { traceparent, upload }: Sending): Pre
 /** Most calls succeed: what becomes of the others is loaded with the first of them. */
 const failing = () => import('./failing.ts');
 
-async function conclude(
+function conclude(
   call: Call,
   decision: Decision,
   event: WireEvent,
@@ -231,12 +246,15 @@ async function conclude(
   env: AttemptEnv,
   memory: Memory,
   resent: boolean,
-): Promise<Verdict> {
+): Verdict | Promise<Verdict> {
   const record = recordOf(decision, event, hints, env.attempt, resent);
-  const value = event.phase === 'answered' && decision.act !== 'unknown' ? storeReply(event) : undefined;
+  const stored = event.phase === 'answered' && decision.act !== 'unknown' ? storedOf(event) : undefined;
+  const value = stored && JSON.stringify(stored);
   memory.fresh = decision.fresh === true;
   if (MAY_HAVE_HAPPENED.has(decision.class)) memory.maybeDone = true;
-  if (decision.act === 'done') return { type: 'done', value, record };
-  const { afterFailure } = await failing();
-  return afterFailure({ call, decision, event, hints, env, value, record });
+  if (decision.act === 'done') {
+    if (stored) memory.given = { text: value as string, stored };
+    return { type: 'done', value, record };
+  }
+  return failing().then(({ afterFailure }) => afterFailure({ call, decision, event, hints, env, value, record }));
 }

@@ -93,8 +93,11 @@ export function query(name: string, value: Ref): Auth {
 }
 
 function inHeader(name: string, refs: readonly Ref[], make: (values: readonly string[]) => string): Auth {
+  /** Of an attempt before: most have the same secrets. */
+  let last: Credential | undefined;
   return fromSecrets(refs, (values, { core }) => {
     const value = make(values);
+    if (last?.version === value && values.every((one, at) => one === last?.secrets[at])) return last;
     if (!isSendableHeader(name, value)) {
       const names = refs.map((ref) => (isSecretRef(ref) ? ref.secret : `account's ${ref.field}`)).join('", "');
       throw new CallError('E_REQUEST_INVALID', `the secret "${names}" cannot be sent in a header: does it end in a line break?`, {
@@ -102,7 +105,8 @@ function inHeader(name: string, refs: readonly Ref[], make: (values: readonly st
         secret: refs.find(isSecretRef)?.secret,
       });
     }
-    return { headers: { [name]: value }, secrets: [...values, value], version: value };
+    last = { headers: { [name]: value }, secrets: [...values, value], version: value };
+    return last;
   });
 }
 
@@ -110,8 +114,9 @@ function fromSecrets(refs: readonly Ref[], make: (values: readonly string[], ask
   return {
     ...needsOf(refs),
     async resolve(asking) {
-      const { values, ...about } = await valuesOf(refs, asking);
-      return { ...make(values, asking), ...about };
+      const { values, about } = await valuesOf(refs, asking);
+      const credential = make(values, asking);
+      return about === undefined ? credential : { ...credential, ...about };
     },
   };
 }
@@ -121,12 +126,12 @@ export function needsOf(refs: readonly Ref[]): Pick<Auth, 'secrets' | 'perAccoun
   return secrets.length === refs.length ? { secrets } : { secrets, perAccount: true };
 }
 
-type Values = { values: string[] } & Pick<Credential, 'stored' | 'metadata'>;
+type Values = { values: string[]; about: Pick<Credential, 'stored' | 'metadata'> | undefined };
 
 /** In order. After a 401 all of them are read anew. */
 export async function valuesOf(refs: readonly Ref[], asking: Asking): Promise<Values> {
   const values: string[] = [];
-  let about: Pick<Credential, 'stored' | 'metadata'> = {};
+  let about: Values['about'];
   for (const ref of refs) {
     if (isSecretRef(ref)) values.push(await asking.http.secrets.get(ref.secret, asking.refused && { fresh: true }));
     else {
@@ -135,7 +140,7 @@ export async function valuesOf(refs: readonly Ref[], asking: Asking): Promise<Va
       about = { stored: version, metadata: grant.metadata ?? {} };
     }
   }
-  return { values, ...about };
+  return { values, about };
 }
 
 /** Throws `E_BAD_OPTION`. */

@@ -29,12 +29,15 @@ export function isSource(body: Body['body']): body is Source {
   return typeof body === 'object' && body !== null && 'kind' in body;
 }
 
+const NO_BODY: Body = { body: null };
 const FIELDS = ['json', 'form', 'multipart', 'body'] as const;
 
 /** Throws `E_BAD_OPTION`, `E_NOT_SERIALISABLE`. */
 export function bodyOf(method: string, options: BodyOptions, arrays: Arrays, label: string): Body {
+  const { json, form, multipart, body } = options;
+  if (json === undefined && form === undefined && multipart === undefined && body === undefined) return NO_BODY;
   const [field, second] = FIELDS.filter((name) => options[name] !== undefined);
-  if (field === undefined) return { body: null };
+  if (field === undefined) return NO_BODY;
   if (second !== undefined) bad(label, field, `and ${second} cannot both be given`);
   if (method === 'GET' || method === 'HEAD') bad(label, field, `cannot be given with ${method}`);
   switch (field) {

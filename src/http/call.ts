@@ -74,30 +74,48 @@ export function buildCall(core: Core, method: string, path: string, options: Bod
   const field = keyField(core, effect);
   if (field !== undefined) checkCarries(options.json, field, label);
   const named = statusesOf(options.schema);
-  return {
+  const call: { -readonly [Field in keyof Call]: Call[Field] } = {
     core,
     method,
     path: requestPath(path, options.query, settings.arrays, label),
     label,
-    headers: {
-      accept: ACCEPT,
-      'accept-encoding': ENCODINGS,
-      'user-agent': AGENT,
-      ...(body.type === undefined ? {} : { 'content-type': body.type }),
-      ...settings.headers,
-    },
+    headers:
+      options.headers === undefined && body.type === undefined ? usualHeaders(settings.headers) : headersOf(settings.headers, body.type),
     body: body.body,
-    ...(body.hash === undefined ? {} : { bodyHash: body.hash }),
-    ...(options.json === undefined ? {} : { json: options.json }),
     settings,
     effect,
     accepted: named.length === 0 ? settings.acceptStatus : new Set([...settings.acceptStatus, ...named]),
-    ...(options.as === undefined ? {} : { as: options.as }),
-    ...(options.key === undefined ? {} : { key: options.key }),
     redirects: settings.redirects,
     everyStatus: false,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
     judge: core.judge,
+  };
+  if (body.hash !== undefined) call.bodyHash = body.hash;
+  if (options.json !== undefined) call.json = options.json;
+  if (options.as !== undefined) call.as = options.as;
+  if (options.key !== undefined) call.key = options.key;
+  if (options.signal !== undefined) call.signal = options.signal;
+  return call;
+}
+
+/** By those of connection or route: one object for all calls that bring none of their own. */
+const usual = new WeakMap<Settings['headers'], Call['headers']>();
+
+function usualHeaders(own: Settings['headers']): Call['headers'] {
+  let known = usual.get(own);
+  if (known === undefined) {
+    known = Object.freeze(headersOf(own, undefined));
+    usual.set(own, known);
+  }
+  return known;
+}
+
+function headersOf(own: Settings['headers'], type: string | undefined): Call['headers'] {
+  return {
+    accept: ACCEPT,
+    'accept-encoding': ENCODINGS,
+    'user-agent': AGENT,
+    ...(type === undefined ? {} : { 'content-type': type }),
+    ...own,
   };
 }
 
@@ -115,7 +133,9 @@ const HIDDEN_PATH = '‹hidden path›';
 
 /** Queries may hold what is not for logs. */
 export function shown(path: string): string {
-  return String(path).split('?', 1)[0] as string;
+  const text = String(path);
+  const mark = text.indexOf('?');
+  return mark === -1 ? text : text.slice(0, mark);
 }
 
 /** What an error about a body that is too long says of its call. */

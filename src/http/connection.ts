@@ -7,12 +7,12 @@ import { overCap } from './errors.ts';
 import { callOfFetch, type Fetch } from './fetch.ts';
 import { givenKey, onceByKey } from './given-key.ts';
 import { type GraphqlReply, graphqlCall, openEnvelope } from './graphql.ts';
-import { callOperation } from './operation.ts';
+import { type CallOperation, callOperation } from './operation.ts';
 import type { BodyOptions, CallOptions, ConnectionOptions, GraphqlOptions, PagesOptions, PollOptions, Schema } from './options.ts';
 import type { Paging } from './paging.ts';
 import { callPlainly } from './plain.ts';
 import { poll } from './poll.ts';
-import type { Fetched, Reply } from './reply.ts';
+import type { Reply, StoredReply } from './reply.ts';
 import type { DataOf, ItemOf, ReplyOf } from './reply-types.ts';
 import { responseOf } from './response.ts';
 import { plainRuntime } from './runtime.ts';
@@ -100,7 +100,7 @@ export function secretsOf(connection: Connection): readonly string[] {
   return coreOf(connection).auth?.secrets.map(({ secret }) => secret) ?? [];
 }
 
-/** At which path a reply was given, for what it names relative to that. */
+/** At which path a reply that names another was given: it may do so relative to its own. */
 const requested = new WeakMap<Reply, string>();
 
 function coreOf(connection: Connection): Core {
@@ -141,13 +141,15 @@ function connectionOf(core: Core): Connection {
     },
     async graphql(query: string, variables?: unknown, options: GraphqlOptions = {}) {
       const call = graphqlCall(core, query, variables, options);
-      const { text, fetched } = await issue(call);
-      return typedReply(text, { ...options, as: 'json' } as CallOptions, call.label, { open: openEnvelope, fetched, cut: cutOf(call) });
+      const { text, operation } = await issue(call);
+      const stored = operation.read(text);
+      const reading = { open: openEnvelope, fetched: operation.taken(), cut: cutOf(call) };
+      return typedReply(stored, { ...options, as: 'json' } as CallOptions, call.label, reading);
     },
     async fetch(input: string | URL | Request, init?: RequestInit) {
       const call = await callOfFetch(core, input, init);
-      const { text, fetched } = await onceByKey(call, issue);
-      return responseOf(text, call, fetched);
+      const { text, operation } = await onceByKey(call, issue);
+      return responseOf(operation.open(text), call, operation.taken());
     },
     for: (account: string) => connectionOf(forAccount(core, account)),
   } as Connection;
@@ -157,20 +159,29 @@ function connectionOf(core: Core): Connection {
 
 async function send(core: Core, method: string, path: string, options: BodyOptions): Promise<unknown> {
   const call = buildCall(core, method, path, options);
-  const { text, fetched } = await issue(call);
-  const reply = await typedReply(text, options, call.label, { gone: call.settings.goneIsDone, fetched, cut: cutOf(call) });
-  requested.set(reply, call.path);
+  const { text, operation } = await issue(call);
+  const stored = operation.read(text);
+  const reading = { gone: call.settings.goneIsDone, fetched: operation.taken(), cut: cutOf(call) };
+  const checked = typedReply(stored, options, call.label, reading);
+  const reply = checked instanceof Promise ? await checked : checked;
+  // Of all others nobody asks: a weak map that holds every reply is most of what collecting young garbage costs.
+  if (leads(stored)) requested.set(reply, call.path);
   return reply;
 }
 
-async function issue(call: Call): Promise<{ text: string; fetched: Fetched }> {
+type Issued = { readonly text: string; readonly operation: CallOperation };
+
+/** It names where to ask next. */
+const leads = ({ headers }: StoredReply): boolean => headers['operation-location'] !== undefined || headers.location !== undefined;
+
+async function issue(call: Call): Promise<Issued> {
   checkAccount(call.core);
   const here = currentRun();
   const operation = callOperation(call, here?.run.engine);
   const text = here
-    ? operation.open((await here.run.issue(operation)) as string)
-    : ((await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) })) as string);
-  return { text, fetched: operation.taken() };
+    ? await here.run.issue(operation)
+    : await callPlainly(operation, { runtime: plainRuntime(), keyMaterial: givenKey(call) });
+  return { text: text as string, operation };
 }
 
 /** Where a reply that was cut is no reply. */

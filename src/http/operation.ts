@@ -9,6 +9,7 @@ import { reviveCallError } from './errors.ts';
 import { idempotencyKey } from './prepare.ts';
 import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
 import { runtimeOf, withRuntime } from './runtime.ts';
+import type { Settings } from './settings.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
 import { purposeOf, type Vault, vault } from './vault.ts';
@@ -16,6 +17,8 @@ import { purposeOf, type Vault, vault } from './vault.ts';
 export type CallOperation = Operation & {
   /** The reply's text as user code is to have it, of one that was delivered. */
   open(text: string): string;
+  /** The same, read. */
+  read(text: string): StoredReply;
   /** What was fetched for the reply that was delivered last. The operation outlives it, and must not keep it. */
   taken(): Fetched;
 };
@@ -32,9 +35,10 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
   };
   const replies = vault();
   const scope = call.key === undefined ? '' : ` key:${call.key}`;
-  const [path, ...query] = call.path.split('?');
+  const mark = call.path.indexOf('?');
+  const path = mark === -1 ? call.path : call.path.slice(0, mark);
   // Ids are shown in journals, logs and spans: what a query holds is for nobody's eyes.
-  const asked = query.length === 0 ? '' : ` ?${fingerprint(query.join('?'))}`;
+  const asked = mark === -1 ? '' : ` ?${fingerprint(call.path.slice(mark + 1))}`;
   const where = settings.hidePath ? `?${fingerprint(call.path)}` : engine === 1 ? call.path : `${path}${asked}`;
   const place = `${call.method} ${core.id} ${where}${scope}`;
   return {
@@ -48,8 +52,8 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
-    attempt: (env) => traced(call, env, async (traceparent) => sealed(call, env, replies, await attempt(call, memory, env, traceparent))),
-    unknown: async (env) => sealed(call, env, replies, await unknown(call, env)),
+    attempt: (env) => traced(call, env, (traceparent) => sealed(call, env, replies, attempt(call, memory, env, traceparent))),
+    unknown: (env) => sealed(call, env, replies, unknown(call, env)),
     // Most replies are in the journal, in clear and with their body.
     load: (text, env) =>
       call.as === 'file' || isElsewhere(text)
@@ -57,7 +61,16 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
             fetched = found;
           })
         : replies.load(text, env),
-    open: replies.open,
+    open(text) {
+      memory.given = undefined;
+      return replies.open(text);
+    },
+    read(text) {
+      const { given } = memory;
+      memory.given = undefined;
+      // Of this very process: it need not be read again.
+      return given?.text === text ? given.stored : (JSON.parse(replies.open(text)) as StoredReply);
+    },
     taken,
     adopt: (given) => storeTold(given as ToldReply, call.as),
     revive: (error, value) => reviveCallError(error, value === undefined ? undefined : replies.open(value), taken()),
@@ -71,9 +84,18 @@ async function fetchReply(call: Call, replies: Vault, text: string, env: LoadEnv
 }
 
 /** What is kept of a reply has nothing in clear that is to be encrypted. Outside a run nothing is kept. */
-async function sealed<V extends Verdict | Live>(call: Call, env: AttemptEnv, replies: Vault, verdict: V): Promise<V> {
+function sealed<V extends Verdict | Live>(call: Call, env: AttemptEnv, replies: Vault, verdict: Promise<V>): Promise<V> {
   const { encrypt } = call.settings;
-  if (!encrypt || !env.run || (verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
+  return encrypt && env.run ? verdict.then((clear) => sealedBy(encrypt, env, replies, clear)) : verdict;
+}
+
+async function sealedBy<V extends Verdict | Live>(
+  encrypt: NonNullable<Settings['encrypt']>,
+  env: AttemptEnv,
+  replies: Vault,
+  verdict: V,
+): Promise<V> {
+  if ((verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
   const { sealReply } = await import('./encrypt.ts');
   const http = runtimeOf(env.services);
   const value = await sealReply(verdict.value, encrypt, (text) => http.seal(purposeOf(env), text));

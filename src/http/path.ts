@@ -2,6 +2,8 @@
 import { CallError } from './errors.ts';
 import type { Arrays, Query, QueryValue } from './options.ts';
 
+/** What most are: nothing in it that could mean anything but itself. */
+const SIMPLE = /^\/[A-Za-z0-9_~/-]*$/;
 const PLAIN = /^[!-~]*$/;
 /** Space and control characters. */
 const BLANK = /[^!-\uffff]/g;
@@ -12,6 +14,7 @@ export function requestPath(path: string, query: Query | undefined, arrays: Arra
   const invalid = (problem: string): never => {
     throw new CallError('E_REQUEST_INVALID', `${label}: the path ${problem}`, { field: 'path' });
   };
+  if (query === undefined && SIMPLE.test(path)) return path;
   if (typeof path !== 'string') return invalid('must be a text such as "/companies/acme"');
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return invalid("must be relative to the connection's baseUrl, not a URL");
   if (path.includes('#')) return invalid('contains "#", which is never sent: write values into it with encodeURIComponent()');

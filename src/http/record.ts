@@ -30,16 +30,11 @@ export type AttemptRecord = {
 };
 
 export function recordOf(decision: Decision, event: WireEvent, hints: Hints, n: number, resent: boolean): AttemptRecord {
-  const record: AttemptRecord = {
-    n,
-    phase: event.phase,
-    row: decision.row,
-    class: decision.class,
-    ...(event.phase === 'answered' ? { status: event.status } : { why: event.message }),
-    ms: event.timings,
-    reused: event.reused,
-    bytes: event.bytes,
-  };
+  const { phase, timings: ms, reused, bytes } = event;
+  const record: AttemptRecord =
+    phase === 'answered'
+      ? { n, phase, row: decision.row, class: decision.class, status: event.status, ms, reused, bytes }
+      : { n, phase, row: decision.row, class: decision.class, why: event.message, ms, reused, bytes };
   if (event.hops && event.hops.length > 0) record.hops = event.hops;
   if (event.stopped !== undefined) record.why = `the redirect is not followed: ${event.stopped}`;
   if (resent) record.resent = true;

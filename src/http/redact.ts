@@ -7,8 +7,40 @@ import type { Filter } from './spill.ts';
 /** Shorter ones would be found in innocent texts. */
 const SHORTEST = 8;
 
-/** Changes `event` in place. The mark carries a keyed fingerprint, so that people can see whether two are the same. */
-export async function scrub(event: WireEvent | Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
+/**
+ * Changes `event` in place; `undefined`: there was nothing to change. The mark carries a keyed fingerprint, so that people can see
+ * whether two are the same.
+ */
+export function scrub(event: WireEvent | Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> | undefined {
+  const answer = event.phase === 'answered' ? event : undefined;
+  const hops = ('hops' in event && event.hops) || [];
+  if (!answer && hops.length === 0) return undefined;
+  return coresOf(secrets).some((core) => mayHold(event, core)) ? scrubAll(event, secrets, http) : undefined;
+}
+
+/** Attempts with the same credential have the same list. */
+const cores = new WeakMap<readonly string[], readonly string[]>();
+
+function coresOf(secrets: readonly string[]): readonly string[] {
+  let known = cores.get(secrets);
+  if (known === undefined) {
+    known = secrets.filter(({ length }) => length >= SHORTEST).map(longestPlain);
+    cores.set(secrets, known);
+  }
+  return known;
+}
+
+/** Most answers hold nothing of the kind: told cheaply, and of every answer. */
+function mayHold(event: WireEvent | Answer, core: string): boolean {
+  if ('hops' in event && event.hops?.some(({ to }) => to.includes(core))) return true;
+  if (event.phase !== 'answered') return false;
+  // One that is cut may end within the secret.
+  if (event.truncated || event.body.includes(core) || event.url?.includes(core)) return true;
+  for (const name in event.headers) if ((event.headers[name] as string).includes(core)) return true;
+  return false;
+}
+
+async function scrubAll(event: WireEvent | Answer, secrets: readonly string[], http: Pick<HttpRuntime, 'sign'>): Promise<void> {
   const answer = event.phase === 'answered' ? event : undefined;
   const hops = ('hops' in event && event.hops) || [];
   if (!answer && hops.length === 0) return;

@@ -58,6 +58,8 @@ export type StoredReply = {
   readonly sealed?: { readonly at?: readonly number[]; readonly box: string };
 };
 
+type Undefinable<T> = { [Field in keyof T]: T[Field] | undefined };
+
 /** How the journal's form of a reply begins whose body is elsewhere. */
 const ELSEWHERE = '{"body":{';
 
@@ -65,17 +67,26 @@ export function isElsewhere(text: string): boolean {
   return text.startsWith(ELSEWHERE);
 }
 
-export function storeReply(answer: Pick<Answer, 'status' | 'headers' | 'body' | 'stored' | 'truncated' | 'url'>): string {
+export function storeReply(answer: Storable): string {
+  return JSON.stringify(storedOf(answer));
+}
+
+type Storable = Pick<Answer, 'status' | 'headers' | 'body' | 'stored' | 'truncated' | 'url'>;
+
+/** What the journal's form is the JSON of: what there is not is `undefined`, of which JSON knows nothing. */
+export function storedOf(answer: Storable): StoredReply {
   const { status, headers, body, url } = answer;
-  const stored: StoredReply = {
-    ...(answer.stored ? { body: answer.stored } : {}),
+  const text = body.length > 0 && isUtf8(body);
+  const stored: Undefinable<StoredReply> = {
+    body: answer.stored,
     status,
     headers,
-    ...(body.length === 0 ? {} : isUtf8(body) ? { text: body.toString('utf8') } : { base64: body.toString('base64') }),
-    ...(answer.truncated ? { truncated: true } : {}),
-    ...(url === undefined ? {} : { url }),
+    text: text ? body.toString('utf8') : undefined,
+    base64: text || body.length === 0 ? undefined : body.toString('base64'),
+    truncated: answer.truncated || undefined,
+    url,
   };
-  return JSON.stringify(stored);
+  return stored as StoredReply;
 }
 
 /** Of a reply that was given as it came. */
@@ -121,7 +132,7 @@ export function readReply(stored: StoredReply, as?: As, lenient = false, { bytes
     if (!lenient) throw error;
     data = textOf(stored, bytes);
   }
-  return {
+  const reply = {
     status,
     // Few look at them: made when somebody does.
     get headers() {
@@ -129,8 +140,8 @@ export function readReply(stored: StoredReply, as?: As, lenient = false, { bytes
       return headers;
     },
     data,
-    ...(stored.truncated ? { truncated: true } : {}),
   };
+  return stored.truncated ? Object.assign(reply, { truncated: true as const }) : reply;
 }
 
 const JSON_TYPE = /^\s*[\w.+-]+\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;

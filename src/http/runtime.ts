@@ -9,7 +9,7 @@ import { HoldfastError } from '../engine/errors.ts';
 import { type Entry, isValued } from '../engine/journal.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
-import { semaphore } from '../engine/semaphore.ts';
+import { type Place, semaphore } from '../engine/semaphore.ts';
 import { deploymentKey as ofSecrets } from './deployment-key.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
 import { seal, unseal } from './seal.ts';
@@ -34,7 +34,7 @@ export type HttpRuntime = {
   /** Credentials of accounts, and tokens that were got. */
   credentials(): Promise<CredentialStore>;
   /** A place among the bodies whose pieces are being stored at this moment; returns how to give it back. */
-  readonly storing: () => Promise<() => void>;
+  readonly storing: () => Place;
   /** Makes spans of attempts. */
   readonly tracer?: CallTracer | undefined;
   /** The run whose trace calls made without a run belong to: those of a reconciler. */

@@ -6,14 +6,13 @@ import type { CallOptions, Schema } from './options.ts';
 import { type Fetched, type Reply, readReply, type StoredReply } from './reply.ts';
 import { bad } from './settings.ts';
 
-/** The reply as user code sees it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in; `fetched`: what of it is not in `text`; `cut`: the error that a success is whose body was cut. Throws `SchemaError`, and that. */
-export async function typedReply(
-  text: string,
+/** The reply as user code sees it, at once where no schema is to look at it. `gone`: statuses that stand for a success without a body of its kind; `open`: what its data is in; `fetched`: what of it is not in `text`; `cut`: the error that a success is whose body was cut. Throws `SchemaError`, and that. */
+export function typedReply(
+  stored: StoredReply,
   options: CallOptions,
   label: string,
   as: { gone?: ReadonlySet<number>; open?: (reply: Reply) => Reply; fetched?: Fetched; cut?: ((reply: Reply) => Error) | undefined } = {},
-): Promise<Reply> {
-  const stored = JSON.parse(text) as StoredReply;
+): Reply | Promise<Reply> {
   let reply: Reply;
   try {
     reply = readReply(stored, options.as, false, as.fetched);
@@ -36,7 +35,11 @@ export async function typedReply(
     const message = `${label}: the schema says nothing of status ${reply.status}; add it to the schema's statuses`;
     throw new SchemaError(message, [{ message: `no schema for status ${reply.status}`, pointer: '/' }], reply);
   }
-  const result = await validated(one, reply, label);
+  return held(one, reply, label);
+}
+
+async function held(schema: StandardSchemaV1, reply: Reply, label: string): Promise<Reply> {
+  const result = await validated(schema, reply, label);
   if (result.issues === undefined) return withData(reply, result.value);
   const issues = result.issues.map(({ message, path }) => ({
     message,

@@ -81,9 +81,19 @@ export function onlyKnown(options: object, known: ReadonlySet<string>, where: st
   }
 }
 
+const COMMON: ReadonlySet<string> = new Set(COMMON_FIELDS);
+
+/** Most calls say nothing of their own. */
+function saysSomething(options: CommonOptions): boolean {
+  for (const field in options) {
+    if (COMMON.has(field) && options[field as keyof CommonOptions] !== undefined) return true;
+  }
+  return false;
+}
+
 /** `options` over `base`. Returns `base` itself when there is nothing to change. */
 export function settle(base: Settings, options: CommonOptions, where: string): Settings {
-  if (COMMON_FIELDS.every((field) => options[field] === undefined)) return base;
+  if (!saysSomething(options)) return base;
   const effects = options.effects ?? base.effects;
   const streaming = options.streaming ?? base.streaming;
   return {

@@ -32,7 +32,7 @@ export function sign<const Names extends string>(
   return {
     ...needsOf(refs),
     async resolve(asking): Promise<Credential> {
-      const { values, ...about } = await valuesOf(refs, asking);
+      const { values, about = {} } = await valuesOf(refs, asking);
       const given = Object.fromEntries(names.map((name, index) => [name, values[index]])) as Record<Names, string>;
       const { metadata = {} } = about;
       const { origin, prefix } = asking.core.baseFor(metadata);

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { PayloadStore } from '../engine/ports.ts';
+import type { Place } from '../engine/semaphore.ts';
 import type { Sink } from './sink.ts';
 
 /** So many bodies at once must fit into a worker: parts of an S3 multipart upload would be 5 MB each, these are objects of their own. */
@@ -22,7 +23,7 @@ export type SpillOptions = {
   /** The buffer that it is the beginning of, to be taken over if a piece fits into it. */
   readonly room?: Buffer;
   /** A place among those who store at once; returns how to give it back. */
-  readonly turn?: () => Promise<() => void>;
+  readonly turn?: () => Place;
 };
 
 export function spill(store: Pick<PayloadStore, 'put'>, ref: string, { filter, held, room, turn }: SpillOptions = {}): Sink {

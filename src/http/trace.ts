@@ -34,7 +34,7 @@ export type CallTracer = (attempt: TracedAttempt) => AttemptSpan | undefined;
 export const TRACEPARENT_HEADER = 'traceparent';
 
 /** Makes the attempt with the `traceparent` that it is to send, if it is to send one. */
-export async function traced(
+export function traced(
   call: Call,
   env: AttemptEnv,
   attempt: (traceparent: string | undefined) => Promise<Verdict | Live>,
@@ -43,7 +43,10 @@ export async function traced(
   const run = env.run ?? http.serves;
   const { tracer } = http;
   const span = tracer && quietly(() => tracer(described(call, env, run)));
-  if (!span) return attempt(continued(run?.traceparent, env.entropy));
+  return span ? spanned(span, attempt) : attempt(continued(run?.traceparent, env.entropy));
+}
+
+async function spanned(span: AttemptSpan, attempt: (traceparent: string) => Promise<Verdict | Live>): Promise<Verdict | Live> {
   try {
     const verdict = await attempt(span.traceparent);
     if (verdict.type === 'live') verdict.reply.onEnd((whole) => void quietly(() => span.end(whole)));
@@ -84,7 +87,8 @@ const KNOWN_FLAGS = 0b11;
 
 /** The same trace and its flags with a new parent id. `undefined` without a trace to go on with. */
 export function continued(traceparent: string | undefined, entropy: Entropy): string | undefined {
-  const [, trace, flags] = TRACEPARENT.exec(traceparent ?? '') ?? [];
+  if (traceparent === undefined) return undefined;
+  const [, trace, flags] = TRACEPARENT.exec(traceparent) ?? [];
   if (trace === undefined || flags === undefined) return undefined;
   const parent = hash('sha256', entropy.id(), 'hex').slice(0, 16);
   return `00-${trace}-${parent}-${(Number.parseInt(flags, 16) & KNOWN_FLAGS).toString(16).padStart(2, '0')}`;

@@ -48,6 +48,24 @@ export type TransportOptions = {
   readonly ca?: string;
 };
 
+/** What an abort ends: one listener for all that is sent under a signal, which is a run's, or user code's own. */
+const watchers = new WeakMap<AbortSignal, Set<Exchange>>();
+
+function watchersOf(signal: AbortSignal): Set<Exchange> {
+  const known = watchers.get(signal);
+  if (known) return known;
+  const made = new Set<Exchange>();
+  watchers.set(signal, made);
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const exchange of [...made]) exchange.abort('given up');
+    },
+    { once: true },
+  );
+  return made;
+}
+
 type Place = { dispatcher: Dispatcher; done(): void };
 
 const inMemory: OpenSink = () => memorySink();
@@ -80,7 +98,8 @@ export function transport(options: TransportOptions): Transport {
       return;
     }
     const place = request.fresh ? single(request) : pooled(request);
-    const exchange = new Exchange(
+    let watching: Set<Exchange> | undefined;
+    const exchange: Exchange = new Exchange(
       {
         limits: request.limits,
         clock,
@@ -88,13 +107,15 @@ export function transport(options: TransportOptions): Transport {
         uploads: typeof request.body === 'object' && request.body !== null && Symbol.asyncIterator in request.body,
       },
       (event) => {
-        signal?.removeEventListener('abort', abort);
+        watching?.delete(exchange);
         place.done();
         resolve(event);
       },
     );
-    const abort = () => exchange.abort('given up');
-    signal?.addEventListener('abort', abort);
+    if (signal) {
+      watching = watchersOf(signal);
+      watching.add(exchange);
+    }
     place.dispatcher.dispatch(
       {
         path: request.path,

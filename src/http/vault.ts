@@ -18,19 +18,24 @@ export type Vault = {
 };
 
 export function vault(): Vault {
-  const opened = new Map<string, string>();
+  // Most calls have nothing to open.
+  let opened: Map<string, string> | undefined;
+  const keep = (sealed: string, clear: string) => {
+    opened ??= new Map();
+    opened.set(sealed, clear);
+  };
   return {
-    keep: (sealed, clear) => void opened.set(sealed, clear),
+    keep,
     load(value, env) {
-      if (!mayBeSealed(value) || opened.has(value)) return undefined;
+      if (!mayBeSealed(value) || opened?.has(value)) return undefined;
       const stored = JSON.parse(value) as StoredReply;
       if (stored.sealed === undefined) return undefined;
       const { box } = stored.sealed;
       return runtimeOf(env.services)
         .unseal(purposeOf(env), box)
-        .then((inside) => void opened.set(value, unpacked(stored, inside)));
+        .then((inside) => keep(value, unpacked(stored, inside)));
     },
-    open: (value) => opened.get(value) ?? value,
+    open: (value) => opened?.get(value) ?? value,
   };
 }
 
