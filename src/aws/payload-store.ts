@@ -2,10 +2,17 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../engine/errors.ts';
 import type { PayloadRemoval, PayloadStore } from '../engine/ports.ts';
+import type { QuickPut } from './quick-put.ts';
 
 export function s3PayloadStore(client: () => Promise<S3Client>, bucket: string): PayloadStore {
+  let quick: Promise<QuickPut> | undefined;
   return {
     async put(key, data) {
+      quick ??= Promise.all([client(), import('./quick-put.ts')]).then(([s3, { quickPut }]) => quickPut(s3, bucket));
+      quick.catch(() => {
+        quick = undefined;
+      });
+      if (await (await quick)(key, data)) return;
       const [s3, { PutObjectCommand }] = await Promise.all([client(), import('@aws-sdk/client-s3')]);
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: data, ContentLength: data.byteLength }));
     },

@@ -26,7 +26,13 @@ const SECOND_MS = 1_000;
 /** What stays the same for all requests of a second. */
 type Moment = { second: number; secret: string; scope: string; time: string; key: KeyObject };
 
-export function signer(options: { credentials: () => Promise<Credentials>; region: string; service: string }): Signer {
+export function signer(options: {
+  credentials: () => Promise<Credentials>;
+  region: string;
+  service: string;
+  /** The path, which is encoded already, is signed encoded once more: what the services other than S3 want. Default true. */
+  encodesPath?: boolean;
+}): Signer {
   let moment: Moment | undefined;
 
   const momentOf = (at: number, secret: string, region: string, service: string): Moment => {
@@ -56,7 +62,7 @@ export function signer(options: { credentials: () => Promise<Credentials>; regio
       if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken;
       headers.host ??= request.port === undefined ? request.hostname : `${request.hostname}:${request.port}`;
       const signed = Object.keys(headers).filter(mustBeSigned).sort();
-      const signature = signatureOf({ request, signed, time, scope, key });
+      const signature = signatureOf({ request, signed, time, scope, key, encodesPath: options.encodesPath });
       headers.authorization = `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${signed.join(';')}, Signature=${signature}`;
       return request;
     },
@@ -72,16 +78,20 @@ export function signatureOf({
   time,
   scope,
   key,
+  encodesPath = true,
 }: {
   request: Request;
   signed: readonly string[];
   time: string;
   scope: string;
   key: KeyObject;
+  encodesPath?: boolean | undefined;
 }): string {
   let headers = '';
   for (const name of signed) headers += `${name}:${(request.headers[name] as string).trim().replace(/\s+/g, ' ')}\n`;
-  const canonical = `${request.method}\n${pathOf(request.path)}\n${queryOf(request.query)}\n${headers}\n${signed.join(';')}\n${hash(bytesOf(request.body))}`;
+  const path = encodesPath ? pathOf(request.path) : request.path;
+  const content = request.headers['x-amz-content-sha256'] ?? hash(bytesOf(request.body));
+  const canonical = `${request.method}\n${path}\n${queryOf(request.query)}\n${headers}\n${signed.join(';')}\n${content}`;
   return createHmac('sha256', key)
     .update(`${ALGORITHM}\n${time}\n${scope}\n${hash(canonical)}`)
     .digest('hex');
@@ -101,7 +111,6 @@ function bytesOf(body: unknown): string | Uint8Array {
   throw new TypeError('only bodies that are there as a whole can be signed: streams are left to the signer of the SDK');
 }
 
-/** The path is encoded already; the services other than S3 want it encoded once more. */
 const pathOf = (path: string): string => (path === '/' || path === '' ? '/' : rfc3986(path).replaceAll('%2F', '/'));
 
 function queryOf(query: Request['query']): string {
@@ -113,5 +122,5 @@ function queryOf(query: Request['query']): string {
 }
 
 /** RFC 3986. */
-const rfc3986 = (text: string): string =>
+export const rfc3986 = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -50,6 +50,17 @@ export type ConnectorOptions = {
 /** Sessions are resumed: a fresh connection for each unsafe call would otherwise pay a whole handshake. */
 const MAX_SESSIONS = 100;
 
+/** What is read of a socket at once, and what it may hold before it stops reading. TLS does it so; plain sockets read 64 KB otherwise. */
+const READ_BYTES = 16 * 1024;
+
+/** One buffer for all sockets, from which what came is copied: a buffer of 64 KB for each reading is freed by garbage collection alone. */
+const READ = {
+  buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+  callback(this: Socket, length: number, buffer: Uint8Array): boolean {
+    return this.push(Buffer.from(buffer.subarray(0, length)));
+  },
+};
+
 /** `opening`: how long each part of it took, as far as it came. */
 export type Connect = (options: buildConnector.Options, callback: buildConnector.Callback, opening?: Opening) => void;
 
@@ -122,8 +133,16 @@ export function connector(options: ConnectorOptions): Connect {
       if (all) done(null, addresses as Address[]);
       else done(null, first.address, first.family);
     };
-    const where = { host: hostname, port, lookup: checked, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
-    if (protocol !== 'https:') return netConnect(where);
+    const where = {
+      host: hostname,
+      port,
+      lookup: checked,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+      highWaterMark: READ_BYTES,
+    };
+    if (protocol !== 'https:') return netConnect({ ...where, onread: READ });
     const name = servername ?? (isIP(hostname) === 0 ? hostname : '');
     const key = `${name}:${port}`;
     const session = sessions.get(key);

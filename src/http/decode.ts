@@ -22,17 +22,21 @@ type Inflater = ReturnType<typeof createGunzip> | ReturnType<typeof createBrotli
 const MAX_RATIO = 200;
 const HARMLESS_BYTES = 1_000_000;
 
+/** What is undone at once, and what may stand ready of it: of each of a hundred bodies. */
+const OUT = { chunkSize: 16 * 1024, highWaterMark: 16 * 1024 };
+
 /** Made with the first chunk of the body. `undefined`: a coding that is not ours to undo; the body stays as it is. */
 export function decoderFor(coding: string | undefined): ((first: Buffer, take: Take) => Decoder) | undefined {
   switch (coding?.trim().toLowerCase()) {
     case 'gzip':
     case 'x-gzip':
-      return (_first, take) => inflating(createGunzip(), take);
+      return (_first, take) => inflating(createGunzip(OUT), take);
     case 'br':
-      return (_first, take) => inflating(createBrotliDecompress({ params: { [constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: 0 } }), take);
+      return (_first, take) =>
+        inflating(createBrotliDecompress({ ...OUT, params: { [constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: 0 } }), take);
     case 'deflate':
       // Servers disagree on what deflate is: with the zlib header (whose first nibble is 8) or without.
-      return (first, take) => inflating(((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw(), take);
+      return (first, take) => inflating(((first[0] ?? 0) & 0x0f) === 8 ? createInflate(OUT) : createInflateRaw(OUT), take);
     default:
       return undefined;
   }
@@ -45,10 +49,8 @@ function inflating(stream: Inflater, take: Take): Decoder {
   let taking: Promise<void> | undefined;
   let over = false;
   let failure: unknown;
+  /** Ends the wait for what is under way. */
   let halted = () => {};
-  const halt = new Promise<void>((done) => {
-    halted = done;
-  });
 
   function stop(error?: unknown): void {
     failure ??= error;
@@ -74,8 +76,12 @@ function inflating(stream: Inflater, take: Take): Decoder {
     }, stop);
   });
 
-  async function untilTaken(work: Promise<void>): Promise<void> {
-    await Promise.race([work, halt]);
+  async function untilTaken(work: (done: () => void) => void): Promise<void> {
+    await new Promise<void>((done) => {
+      halted = done;
+      if (over) done();
+      else work(done);
+    });
     if (taking !== undefined) await taking;
     if (failure !== undefined) throw failure;
   }
@@ -83,15 +89,13 @@ function inflating(stream: Inflater, take: Take): Decoder {
   return {
     write(chunk) {
       came += chunk.length;
-      return untilTaken(new Promise((done) => stream.write(chunk, () => done())));
+      return untilTaken((done) => stream.write(chunk, () => done()));
     },
     end: () =>
-      untilTaken(
-        new Promise((done) => {
-          stream.on('end', done);
-          stream.end();
-        }),
-      ),
+      untilTaken((done) => {
+        stream.on('end', done);
+        stream.end();
+      }),
     stop: () => stop(),
   };
 }

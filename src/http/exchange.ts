@@ -52,7 +52,7 @@ const LOOK_MS = 5_000;
  * So much of a body may stand in line before the socket is paused. More than one read of a socket gives: each resuming reads all that
  * has come, and puts back what we do not take, so that pausing more often would let what is put back grow without end.
  */
-const LINE_BYTES = 128 * 1024;
+const LINE_BYTES = 32 * 1024;
 
 export type ExchangeOptions = {
   readonly limits: Limits;

@@ -2,20 +2,25 @@
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { PayloadStore } from '../engine/ports.ts';
 import type { Call } from './call.ts';
+import { PIECE_BYTES } from './rooms.ts';
 import type { HttpRuntime } from './runtime.ts';
 import { memorySink, type OpenSink } from './sink.ts';
 
 /** Decoded bytes. What is in memory goes into the journal, and what the journal compresses well costs no object of its own. */
-export const INLINE_BYTES = 256 * 1024;
+export const INLINE_BYTES = PIECE_BYTES;
+
+/** Decoded bytes. So much of each body is taken as it comes; more of it waits for a room. */
+const HELD_BYTES = 64 * 1024;
 
 /** `secrets`: taken out of what is kept. What is to be encrypted is so as a whole, by who has it all. */
 export function keepBody(call: Call, env: AttemptEnv, http: HttpRuntime, secrets: readonly string[]): OpenSink {
   if (call.settings.encrypt !== undefined && env.run) return () => memorySink();
   return () =>
-    memorySink(INLINE_BYTES, async (held, room) => {
+    memorySink(HELD_BYTES, async (held) => {
       const { newRef, spill } = await import('./spill.ts');
       const { scrubber } = await import('./redact.ts');
-      return spill(await payloadsOf(env), newRef(env), { filter: scrubber(secrets, http), held, room, turn: http.storing });
+      const store: Pick<PayloadStore, 'put'> = { put: async (key, data) => (await payloadsOf(env)).put(key, data) };
+      return spill(store, newRef(env), { rooms: http.rooms, filter: scrubber(secrets, http), held, inline: true, frees: true });
     });
 }
 

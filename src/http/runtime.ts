@@ -9,9 +9,9 @@ import { HoldfastError } from '../engine/errors.ts';
 import { type Entry, isValued } from '../engine/journal.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
-import { type Place, semaphore } from '../engine/semaphore.ts';
 import { deploymentKey as ofSecrets } from './deployment-key.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
+import { type Rooms, rooms } from './rooms.ts';
 import { seal, unseal } from './seal.ts';
 import type { CallTracer } from './trace.ts';
 import { type Transport, type TransportOptions, transport } from './transport.ts';
@@ -33,8 +33,8 @@ export type HttpRuntime = {
   unseal(purpose: string, sealed: string): Promise<string>;
   /** Credentials of accounts, and tokens that were got. */
   credentials(): Promise<CredentialStore>;
-  /** A place among the bodies whose pieces are being stored at this moment; returns how to give it back. */
-  readonly storing: () => Place;
+  /** For the pieces of all bodies that are too large for memory. */
+  readonly rooms: Rooms;
   /** Makes spans of attempts. */
   readonly tracer?: CallTracer | undefined;
   /** The run whose trace calls made without a run belong to: those of a reconciler. */
@@ -50,9 +50,6 @@ export type HttpRuntimeOptions = TransportOptions & {
   readonly credentials?: () => Promise<CredentialStore>;
   readonly tracer?: CallTracer | undefined;
 };
-
-/** Each holds its piece a second time while it is sent; more at once would make no more way. */
-const STORED_AT_ONCE = 8;
 
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
   const deploymentKey = options.deploymentKey ?? (() => ofSecrets(options.secrets, { isDeveloper: false }));
@@ -79,7 +76,7 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
     clock: options.clock,
     entropy: options.entropy ?? plainEntropy,
     tracer: options.tracer,
-    storing: semaphore(STORED_AT_ONCE),
+    rooms: rooms(options.clock),
     sign: async (material) =>
       createHmac('sha256', await theKey())
         .update(material)

@@ -35,17 +35,16 @@ const EMPTY = Buffer.alloc(0);
 const LEAST_BYTES = 16 * 1024;
 
 /**
- * Keeps up to `most` bytes in memory; what is longer goes to the sink that `overflow` opens with what has come so far (`room`: the
- * buffer whose beginning that is, if it is ours; it may be taken over). Chunks are copied together: a server that sends single bytes
+ * Keeps up to `most` bytes in memory; what is longer goes to the sink that `overflow` opens with what has come so far. Chunks are copied together: a server that sends single bytes
  * would otherwise cost a hundred times what it sends.
  */
-export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: (held: Buffer, room: Buffer) => Promise<Sink>): Sink {
+export function memorySink(most = Number.POSITIVE_INFINITY, overflow?: (held: Buffer) => Promise<Sink>): Sink {
   let held: Buffer = EMPTY;
   let room: Buffer = EMPTY;
   let onward: Sink | undefined;
 
-  async function overflown(open: (held: Buffer, room: Buffer) => Promise<Sink>, chunk: Buffer): Promise<void> {
-    const sink = await open(held, room);
+  async function overflown(open: (held: Buffer) => Promise<Sink>, chunk: Buffer): Promise<void> {
+    const sink = await open(held);
     held = room = EMPTY;
     onward = sink;
     await sink.write(chunk);

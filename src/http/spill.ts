@@ -2,11 +2,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { PayloadStore } from '../engine/ports.ts';
-import type { Place } from '../engine/semaphore.ts';
+import { PIECE_BYTES, type Room, type Rooms } from './rooms.ts';
 import type { Sink } from './sink.ts';
-
-/** So many bodies at once must fit into a worker: parts of an S3 multipart upload would be 5 MB each, these are objects of their own. */
-export const PIECE_BYTES = 256 * 1024;
 
 /** Where a new body goes: below its run's prefix, so that deleting the run removes it; nobody can guess the name. */
 export function newRef({ run, entropy }: Pick<AttemptEnv, 'run' | 'entropy'>): string {
@@ -17,62 +14,99 @@ export function newRef({ run, entropy }: Pick<AttemptEnv, 'run' | 'entropy'>): s
 export type Filter = { readonly overlap: number; readonly clean: (bytes: Buffer, cut: boolean) => Promise<Buffer> };
 
 export type SpillOptions = {
+  readonly rooms: Rooms;
   readonly filter?: Filter | undefined;
-  /** What has come already. */
+  /** What has come already, less than a piece. */
   readonly held?: Buffer;
-  /** The buffer that it is the beginning of, to be taken over if a piece fits into it. */
-  readonly room?: Buffer;
-  /** A place among those who store at once; returns how to give it back. */
-  readonly turn?: () => Place;
+  /** A body that is no longer than a piece is not stored: it is what `end` gives. Default false. */
+  readonly inline?: boolean;
+  /** Memory of chunks is freed as soon as they have been copied, which garbage collection would do 100 MB later. Default false: it is others' too. */
+  readonly frees?: boolean;
 };
 
-export function spill(store: Pick<PayloadStore, 'put'>, ref: string, { filter, held, room, turn }: SpillOptions = {}): Sink {
+const NOTHING = Buffer.alloc(0);
+
+export function spill(
+  store: Pick<PayloadStore, 'put'>,
+  ref: string,
+  { rooms, filter, held = NOTHING, inline = false, frees = false }: SpillOptions,
+): Sink {
   const overlap = Math.min(filter?.overlap ?? 0, PIECE_BYTES / 2);
-  /** One for the whole body: the store is done with it when a put resolves. */
-  const piece = room?.length === PIECE_BYTES ? room : Buffer.allocUnsafeSlow(PIECE_BYTES);
   const utf8 = utf8Check();
-  let filled = held === undefined ? 0 : piece === room ? held.length : held.copy(piece);
+  /** Of the piece that is being filled; between two there is none, only what the next begins with. */
+  let room: Room | undefined;
+  let filled = 0;
+  let begun = held;
   let pieces = 0;
   let bytes = 0;
+  let last: Buffer | undefined;
+
+  /** With the next one: by then nobody reads the last any longer, if it was the end of a buffer that is no pool of small ones. */
+  function free(chunk: Buffer): void {
+    if (last && last.buffer !== chunk.buffer && last.buffer.byteLength > Buffer.poolSize) {
+      if (last.byteOffset + last.length === last.buffer.byteLength) (last.buffer as ArrayBuffer).transfer(0);
+    }
+    last = chunk;
+  }
+
+  async function enter(): Promise<Room> {
+    room = await rooms();
+    filled = begun.copy(room.buffer);
+    begun = NOTHING;
+    return room;
+  }
 
   /** Keeps back so much of the end as may be the beginning of what the filter looks for. */
-  async function flush(back: number, cut = false): Promise<void> {
-    let data: Buffer = piece.subarray(0, filled);
-    if (filter) data = await filter.clean(data, cut);
-    const kept = Math.max(0, data.length - back);
-    for (let at = 0; at < kept; at += PIECE_BYTES) {
-      const part = data.subarray(at, Math.min(kept, at + PIECE_BYTES));
-      utf8.add(part);
-      const done = await turn?.();
-      try {
-        await store.put(`${ref}/${pieces}`, part);
-      } finally {
-        done?.();
-      }
-      pieces += 1;
-      bytes += part.length;
+  async function flush({ buffer, full, leave }: Room, back: number, cut = false): Promise<void> {
+    let clean = false;
+    await full();
+    try {
+      let data: Buffer = buffer.subarray(0, filled);
+      if (filter) data = await filter.clean(data, cut);
+      const kept = Math.max(0, data.length - back);
+      for (let at = 0; at < kept; at += PIECE_BYTES) await put(data.subarray(at, Math.min(kept, at + PIECE_BYTES)));
+      if (kept < data.length) begun = Buffer.from(data.subarray(kept));
+      clean = true;
+    } finally {
+      room = undefined;
+      leave(clean);
     }
-    filled = data.copy(piece, 0, kept);
+  }
+
+  async function put(part: Buffer): Promise<void> {
+    utf8.add(part);
+    await store.put(`${ref}/${pieces}`, part);
+    pieces += 1;
+    bytes += part.length;
   }
 
   async function takeAll(chunk: Buffer): Promise<void> {
     for (let at = 0; at < chunk.length; ) {
-      const taken = chunk.copy(piece, filled, at);
+      const { buffer } = room ?? (await enter());
+      const taken = chunk.copy(buffer, filled, at);
       at += taken;
       filled += taken;
-      if (filled === PIECE_BYTES) await flush(overlap);
+      const fits = inline && pieces === 0 && at === chunk.length;
+      if (filled === PIECE_BYTES && !fits) await flush(room as Room, overlap);
     }
   }
 
   return {
     write(chunk) {
-      if (filled + chunk.length >= PIECE_BYTES) return takeAll(chunk);
-      filled += chunk.copy(piece, filled);
+      if (frees) free(chunk);
+      if (room === undefined || filled + chunk.length >= PIECE_BYTES) return takeAll(chunk);
+      filled += chunk.copy(room.buffer, filled);
       return undefined;
     },
     async end(cut) {
-      if (filled > 0) await flush(0, cut);
-      return { body: Buffer.alloc(0), stored: { ref, pieces, bytes, utf8: utf8.valid() } };
+      const rest = room ?? (begun.length > 0 ? await enter() : undefined);
+      if (rest && inline && pieces === 0) {
+        const body = Buffer.from(rest.buffer.subarray(0, filled));
+        rest.leave(true);
+        return { body };
+      }
+      if (rest) await flush(rest, 0, cut);
+      return { body: NOTHING, stored: { ref, pieces, bytes, utf8: utf8.valid() } };
     },
   };
 }

@@ -57,7 +57,7 @@ async function spool(
 ): Promise<Extract<Source, { kind: 'stored' }>> {
   spooled.once ??= (async () => {
     const payloads = await payloadsOf(env);
-    const sink = spill(payloads, newRef(env), { turn: http.storing });
+    const sink = spill(payloads, newRef(env), { rooms: http.rooms });
     for await (const chunk of checked(iterable)) await sink.write(chunk);
     const { stored } = await sink.end(false);
     if (!env.payloads) {

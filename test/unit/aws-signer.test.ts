@@ -1,8 +1,10 @@
 /** Our signatures are those of the SDK, and of AWS's own example. */
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { quickPut } from '../../src/aws/quick-put.ts';
 import { type Credentials, signatureOf, signer, signingKey } from '../../src/aws/signer.ts';
 
 type Sent = {
@@ -112,6 +114,34 @@ describe('a signature', () => {
           await check(sent, credentials, region, 'sqs');
         },
       ),
+      { numRuns: 40 },
+    );
+  });
+
+  test('of a payload that is put without the SDK is the SDK’s, and it goes to the same place', async () => {
+    const anyKey = fc.string({ unit: 'grapheme', minLength: 1 }).filter((key) => key.isWellFormed() && !/(^|\/)\.*(\/|$)/.test(key));
+    await fc.assert(
+      fc.asyncProperty(anyCredentials, anyRegion, anyEndpoint, anyKey, async (credentials, region, endpoint, key) => {
+        const client = (requestHandler: { handle(request: Sent): Promise<never> }) =>
+          new S3Client({
+            ...options(credentials, region, endpoint),
+            requestHandler,
+            forcePathStyle: endpoint !== undefined,
+            requestChecksumCalculation: 'WHEN_REQUIRED',
+          });
+        const data = Buffer.from(key);
+        const sdk = await sentBySdk((handler) => client(handler).send(new PutObjectCommand({ Bucket: 'payloads', Key: key, Body: data })));
+        const ours = await sentBySdk(async (handler) => (await quickPut(client(handler), 'payloads'))(key, data));
+        expect([ours.method, ours.hostname, ours.port, ours.path]).toEqual([sdk.method, sdk.hostname, sdk.port, sdk.path]);
+        for (const sent of [sdk, ours]) {
+          const { scope, signed, signature } = partsOf(sent.headers.authorization);
+          const time = sent.headers['x-amz-date'] ?? '';
+          const signing = signingKey(credentials.secretAccessKey, time.slice(0, 8), region, 's3');
+          expect(signatureOf({ request: sent, signed, time, scope, key: signing, encodesPath: false })).toBe(signature);
+        }
+        expect(ours.headers['x-amz-content-sha256']).toBe(sdk.headers['x-amz-content-sha256']);
+        expect(ours.headers['x-amz-security-token']).toBe(credentials.sessionToken);
+      }),
       { numRuns: 40 },
     );
   });

@@ -15,9 +15,9 @@ import { type CallError, SchemaError } from '../../src/http/errors.ts';
 import { INLINE_BYTES } from '../../src/http/keep.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import type { Reply, StoredBody } from '../../src/http/reply.ts';
+import { PIECE_BYTES } from '../../src/http/rooms.ts';
 import { type HttpRuntime, httpRuntime } from '../../src/http/runtime.ts';
 import { secret } from '../../src/http/secrets.ts';
-import { PIECE_BYTES } from '../../src/http/spill.ts';
 import {
   type Faults,
   type MemoryPayloadStore,
