@@ -19,8 +19,8 @@ import { s3Uploads } from '../src/aws/uploads.ts';
 import { registryWith } from '../src/batch/built-in.ts';
 import { batchWorkflow } from '../src/batch/workflow.ts';
 import { credentialPurpose } from '../src/engine/credential-ports.ts';
-import { deploymentKey } from '../src/http/deployment-key.ts';
-import { seal } from '../src/http/seal.ts';
+import { deploymentKey } from '../src/http/auth/deployment-key.ts';
+import { seal } from '../src/http/secrecy/seal.ts';
 import { workflows } from '../workflows/index.ts';
 
 // zod/mini comes without words: "Invalid input" would not tell a caller what the input must be.

@@ -14,7 +14,7 @@ import { batchWorkflow } from '../src/batch/workflow.ts';
 import { declareWorker } from '../src/engine/context.ts';
 import { watchStrays } from '../src/engine/strays.ts';
 import { createWorker, type Received } from '../src/engine/worker.ts';
-import { deploymentKey } from '../src/http/deployment-key.ts';
+import { deploymentKey } from '../src/http/auth/deployment-key.ts';
 import { httpRuntime, usePlainRuntime } from '../src/http/runtime.ts';
 import { workflows } from '../workflows/index.ts';
 

@@ -1,21 +1,21 @@
 /** One attempt of a call, from request to verdict: prepares, sends and classifies. Decides no row: that is classify.ts. What follows from failing is failing.ts. */
 import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
-import { isSource, type Source } from './body.ts';
+import { isSource, type Source } from './bodies/body.ts';
+import { keepBody } from './bodies/keep.ts';
+import type { OpenSink } from './bodies/sink.ts';
+import type { Spooled, Upload } from './bodies/upload.ts';
 import type { Call } from './call.ts';
 import { classify, type Decision, isRedirect } from './classify.ts';
 import type { Answer, WireEvent } from './exchange.ts';
 import { factsOf } from './facts.ts';
 import type { Hints } from './hints.ts';
-import { keepBody } from './keep.ts';
 import { type Prepared, prepare, tooLate } from './prepare.ts';
 import { recordOf } from './record.ts';
-import { scrub } from './redact.ts';
 import { type Fetched, type StoredReply, storedOf, storeReply } from './reply.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
-import type { OpenSink } from './sink.ts';
+import { scrub } from './secrecy/redact.ts';
 import { TRACEPARENT_HEADER } from './trace.ts';
 import type { WireRequest } from './transport.ts';
-import type { Spooled, Upload } from './upload.ts';
 
 /** What one attempt teaches the next in this process; lost with it, without harm. */
 export type Memory = {
@@ -139,7 +139,7 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
 
 /** A body that is not in memory, ready to be sent. */
 async function open(call: Call, http: HttpRuntime, env: AttemptEnv, memory: Memory): Promise<Upload> {
-  const { openUpload } = await import('./upload.ts');
+  const { openUpload } = await import('./bodies/upload.ts');
   return openUpload(call.body as Source, http, env, memory.spooled);
 }
 
@@ -153,7 +153,7 @@ function mustFetch(call: Call, event: WireEvent): event is WireEvent & Answer {
 }
 
 async function bodyToJudge(call: Call, event: Answer, env: AttemptEnv): Promise<Fetched | 'gone'> {
-  const { lookAt } = await import('./fetched.ts');
+  const { lookAt } = await import('./bodies/fetched.ts');
   return lookAt(JSON.parse(storeReply(event)) as StoredReply, call, env).catch(() => 'gone');
 }
 

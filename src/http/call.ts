@@ -1,6 +1,6 @@
 /** One logical call, ready to become an operation: method, path, body, settings. Builds from the options of a verb; sends nothing. */
 import type { Effect } from '../engine/operation.ts';
-import { type Body, bodyOf } from './body.ts';
+import { type Body, bodyOf } from './bodies/body.ts';
 import { type Core, effectOf, type Judge, settingsFor } from './core.ts';
 import { checkCarries, keyField } from './key-field.ts';
 import type { As, BodyOptions } from './options.ts';

@@ -1,12 +1,12 @@
 /** A connection as calls see it: its options checked once and turned into what every call needs. */
 import { milliseconds } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
-import { type Auth, isAuth } from './auth.ts';
+import { type Auth, isAuth } from './auth/auth.ts';
 import { type AccountBaseUrl, accountBase, type Base, baseOf } from './base-url.ts';
-import { type Allowed, compileAllow } from './guard.ts';
+import { type Allowed, compileAllow } from './guard/guard.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
 import type { ConnectionOptions, RateLimit, RouteOptions } from './options.ts';
-import type { Paging } from './paging.ts';
+import type { Paging } from './paging/paging.ts';
 import { pathPattern } from './path.ts';
 import { lent } from './profile.ts';
 import { bad, COMMON_FIELDS, DEFAULTS, onlyKnown, positive, type Settings, settle, wholeNumber } from './settings.ts';

@@ -5,12 +5,12 @@
  */
 import type { Dispatcher } from 'undici';
 import type { Clock, Timer } from '../engine/ports.ts';
+import { BadCoding } from './bodies/decode.ts';
+import { type Receiver, receive } from './bodies/receive.ts';
+import type { Kept, OpenSink } from './bodies/sink.ts';
 import type { CallEvent } from './classify.ts';
-import { BadCoding } from './decode.ts';
 import { keptHeaders } from './headers.ts';
-import { type Receiver, receive } from './receive.ts';
 import type { Limits } from './settings.ts';
-import type { Kept, OpenSink } from './sink.ts';
 
 /** Milliseconds; only of what happened. `dns`, `connect`, `tls` of the opening of a socket, the others from the asking for one on. */
 export type Timings = Opening & { total: number; firstByte?: number };

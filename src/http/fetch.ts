@@ -1,12 +1,12 @@
 /** `fetch` over a connection: takes what `fetch` takes and makes a call of it. What it gives is response.ts. */
 import { pathBelow } from './base-url.ts';
-import { fingerprint } from './body.ts';
+import { fingerprint } from './bodies/body.ts';
+import { encodeForm, settleBoundary } from './bodies/multipart.ts';
 import { AGENT, type Call, ENCODINGS, labelOf } from './call.ts';
 import { type Core, effectOf, settingsFor } from './core.ts';
 import { CallError } from './errors.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
 import { keyField, withoutKey } from './key-field.ts';
-import { encodeForm, settleBoundary } from './multipart.ts';
 import { requestPath } from './path.ts';
 import type { Settings } from './settings.ts';
 

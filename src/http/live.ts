@@ -5,16 +5,16 @@
 import { outsideRun } from '../engine/context.ts';
 import { type ErrorData, toErrorData } from '../engine/errors.ts';
 import type { AttemptEnv, Live, LiveReply, Verdict } from '../engine/operation.ts';
+import { pieces } from './bodies/pieces.ts';
+import { type Head, memorySink, type OpenSink } from './bodies/sink.ts';
 import type { Call } from './call.ts';
 import { reviveCallError } from './errors.ts';
 import type { Answer, WireEvent } from './exchange.ts';
-import { pieces } from './pieces.ts';
-import { scrub } from './redact.ts';
 import { storePieces } from './reply.ts';
 import { BODILESS } from './response.ts';
 import type { HttpRuntime } from './runtime.ts';
-import { type Head, memorySink, type OpenSink } from './sink.ts';
-import { LONGEST_SPELLING } from './spellings.ts';
+import { scrub } from './secrecy/redact.ts';
+import { LONGEST_SPELLING } from './secrecy/spellings.ts';
 
 type Sent = {
   readonly call: Call;

@@ -3,16 +3,16 @@ import type { ErrorData } from '../engine/errors.ts';
 import type { AttemptEnv, Live, LoadEnv, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
 import { attempt, type Memory } from './attempt.ts';
-import { fingerprint, isSource } from './body.ts';
+import { fingerprint, isSource } from './bodies/body.ts';
 import type { Call } from './call.ts';
 import { reviveCallError } from './errors.ts';
 import { idempotencyKey } from './prepare.ts';
 import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
 import { runtimeOf, withRuntime } from './runtime.ts';
+import { purposeOf, type Vault, vault } from './secrecy/vault.ts';
 import type { Settings } from './settings.ts';
 import { traced } from './trace.ts';
 import { settleUnknown } from './unknown.ts';
-import { purposeOf, type Vault, vault } from './vault.ts';
 
 export type CallOperation = Operation & {
   /** The reply's text as user code is to have it, of one that was delivered. */
@@ -79,7 +79,7 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
 
 async function fetchReply(call: Call, replies: Vault, text: string, env: LoadEnv): Promise<Fetched> {
   await replies.load(text, env);
-  const { fetchedFor } = await import('./fetched.ts');
+  const { fetchedFor } = await import('./bodies/fetched.ts');
   return fetchedFor(JSON.parse(replies.open(text)) as StoredReply, call, env);
 }
 
@@ -96,7 +96,7 @@ async function sealedBy<V extends Verdict | Live>(
   verdict: V,
 ): Promise<V> {
   if ((verdict.type !== 'done' && verdict.type !== 'fail') || verdict.value === undefined) return verdict;
-  const { sealReply } = await import('./encrypt.ts');
+  const { sealReply } = await import('./secrecy/encrypt.ts');
   const http = runtimeOf(env.services);
   const value = await sealReply(verdict.value, encrypt, (text) => http.seal(purposeOf(env), text));
   replies.keep(value, verdict.value);

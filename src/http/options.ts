@@ -2,9 +2,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Duration } from '../engine/duration.ts';
 import type { Effect } from '../engine/operation.ts';
-import type { Auth } from './auth.ts';
+import type { Auth } from './auth/auth.ts';
 import type { AccountBaseUrl, BaseUrl } from './base-url.ts';
-import type { Paging } from './paging.ts';
+import type { Paging } from './paging/paging.ts';
 import type { ApiError, Profile } from './profile.ts';
 import type { Reply, StoredBody } from './reply.ts';
 import type { Reconcile } from './unknown.ts';

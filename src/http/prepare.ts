@@ -1,6 +1,6 @@
 /** What an attempt adds to a call just before it is sent: the base URL, the credential, the idempotency key. */
 import type { AttemptEnv } from '../engine/operation.ts';
-import type { Asking, Credential } from './auth.ts';
+import type { Asking, Credential } from './auth/auth.ts';
 import type { Call } from './call.ts';
 import { withField } from './key-field.ts';
 import type { HttpRuntime } from './runtime.ts';
@@ -33,7 +33,7 @@ export async function prepare(call: Call, http: HttpRuntime, env: AttemptEnv, re
   const { core } = call;
   const { auth, idempotencyKey: keyed } = core;
   // What an answer is to be sealed with is at hand before it is asked for: afterwards it would be too late to pause.
-  if (call.settings.encrypt && env.run) await Promise.all([http.seal('', ''), import('./encrypt.ts')]);
+  if (call.settings.encrypt && env.run) await Promise.all([http.seal('', ''), import('./secrecy/encrypt.ts')]);
   const withKey = call.effect === 'keyed' && keyed !== undefined;
   let body: { body?: string } = {};
   if (auth === undefined && !withKey) return { ...target(call, {}), headers: call.headers, secrets: NO_SECRETS };

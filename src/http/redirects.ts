@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../engine/ports.ts';
 import { isRedirect } from './classify.ts';
 import type { Hop, WireEvent } from './exchange.ts';
-import { spelledIn } from './spellings.ts';
+import { spelledIn } from './secrecy/spellings.ts';
 import type { Transport, WireRequest } from './transport.ts';
 
 const MAX_HOPS = 3;

@@ -3,9 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import type { ErrorData } from '../engine/errors.ts';
 import { encodeJson } from '../engine/json.ts';
 import type { PayloadStore } from '../engine/ports.ts';
+import type { Head, StoredPieces } from './bodies/sink.ts';
 import type { Answer } from './exchange.ts';
 import type { As } from './options.ts';
-import type { Head, StoredPieces } from './sink.ts';
 
 export type Reply<T = unknown, Status extends number = number> = {
   readonly status: Status;

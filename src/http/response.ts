@@ -1,8 +1,8 @@
 /** The `Response` that `connection.fetch` gives: a real one, made of the journal's reply, live and on every replay alike. */
 import { STATUS_CODES } from 'node:http';
+import { pieces } from './bodies/pieces.ts';
 import { type Call, capOf } from './call.ts';
 import { overCap, reviveCallError } from './errors.ts';
-import { pieces } from './pieces.ts';
 import { bytesOf, type Fetched, type StoredReply } from './reply.ts';
 
 /** Statuses that a Response may not have a body with. */

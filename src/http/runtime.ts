@@ -9,13 +9,13 @@ import { HoldfastError } from '../engine/errors.ts';
 import { type Entry, isValued } from '../engine/journal.ts';
 import type { AttemptEnv } from '../engine/operation.ts';
 import type { Clock, Entropy, SecretSource } from '../engine/ports.ts';
-import { deploymentKey as ofSecrets } from './deployment-key.ts';
+import { deploymentKey as ofSecrets } from './auth/deployment-key.ts';
+import { type Rooms, rooms } from './bodies/rooms.ts';
 import { plainClock, plainEntropy, plainSecrets } from './plain-ports.ts';
-import { type Rooms, rooms } from './rooms.ts';
-import { seal, unseal } from './seal.ts';
+import { seal, unseal } from './secrecy/seal.ts';
+import { mayBeSealed } from './secrecy/vault.ts';
 import type { CallTracer } from './trace.ts';
 import { type Transport, type TransportOptions, transport } from './transport.ts';
-import { mayBeSealed } from './vault.ts';
 
 export type HttpRuntime = {
   readonly transport: Transport;
@@ -56,7 +56,7 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
   let key: Promise<KeyObject> | undefined;
   let store: Promise<CredentialStore> | undefined;
   function theStore(): Promise<CredentialStore> {
-    store ??= options.credentials?.() ?? import('./late.ts').then(({ memoryCredentials }) => memoryCredentials());
+    store ??= options.credentials?.() ?? import('./auth/late.ts').then(({ memoryCredentials }) => memoryCredentials());
     store.catch(() => {
       store = undefined;
     });

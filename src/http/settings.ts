@@ -3,8 +3,8 @@ import { type Duration, milliseconds } from '../engine/duration.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import type { Effect } from '../engine/operation.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
-import { type JsonPath, jsonPathsOf } from './json-paths.ts';
 import type { Arrays, CommonOptions, OnUnknown, Redirects, RetryOptions, TimeLimits } from './options.ts';
+import { type JsonPath, jsonPathsOf } from './secrecy/json-paths.ts';
 import { isReconcile } from './unknown.ts';
 
 export type Limits = {

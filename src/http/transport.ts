@@ -2,12 +2,12 @@
 import { Client, type Dispatcher, Pool } from 'undici';
 import { outsideRun } from '../engine/context.ts';
 import type { Clock } from '../engine/ports.ts';
-import type { Connect, Dial, Resolve } from './connector.ts';
+import { memorySink, type OpenSink } from './bodies/sink.ts';
 import { Exchange, type SocketState, type WireEvent } from './exchange.ts';
-import type { Forbidden } from './forbidden.ts';
-import { type Allowed, compileAllow } from './guard.ts';
+import type { Connect, Dial, Resolve } from './guard/connector.ts';
+import type { Forbidden } from './guard/forbidden.ts';
+import { type Allowed, compileAllow } from './guard/guard.ts';
 import type { Limits } from './settings.ts';
-import { memorySink, type OpenSink } from './sink.ts';
 
 export type WireRequest = {
   /** One object per connection: connections do not share sockets, since each opened them under its own guard. */
@@ -183,7 +183,7 @@ export function transport(options: TransportOptions): Transport {
     let found = connectors.get(allowed);
     if (!found) {
       const { resolve, dial, forbidden, ca } = options;
-      const made = import('./connector.ts').then(({ connector }) =>
+      const made = import('./guard/connector.ts').then(({ connector }) =>
         connector({ clock, resolve, allowed: [everywhere, allowed], forbidden, timeout: connectTimeout, dial, ca }),
       );
       found = (target, callback, opening) =>

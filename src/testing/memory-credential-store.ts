@@ -1,6 +1,6 @@
 /** Credentials in a map, with places to break it. */
 import type { CredentialStore } from '../engine/credential-ports.ts';
-import { memoryCredentials } from '../http/memory-credentials.ts';
+import { memoryCredentials } from '../http/auth/memory-credentials.ts';
 import type { Faults } from './faults.ts';
 
 export function memoryCredentialStore(faults: Faults = {}): CredentialStore {

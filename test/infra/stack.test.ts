@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import config from '../../holdfast.config.ts';
 import { resolveStage, variables } from '../../infra/config.ts';
 import { RUNS_TABLE_SCHEMA } from '../../src/aws/table-schema.ts';
-import { DEPLOYMENT_KEY } from '../../src/http/deployment-key.ts';
+import { DEPLOYMENT_KEY } from '../../src/http/auth/deployment-key.ts';
 import { allowed, named, resources, templateOf, VERSION } from './support/template.ts';
 
 const HASH = 'ab'.repeat(32);

@@ -3,8 +3,8 @@ import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamo
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { dynamoCredentialStore } from '../../src/aws/credential-store.ts';
 import { PARTITION_KEY, SORT_KEY } from '../../src/aws/table-schema.ts';
-import { oauth2ClientCredentials } from '../../src/http/oauth.ts';
-import { secret } from '../../src/http/secrets.ts';
+import { oauth2ClientCredentials } from '../../src/http/auth/oauth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
 import { credentialStoreContract } from '../support/contracts/credential-store.ts';
 import { fleet } from '../support/fleet.ts';

@@ -1,9 +1,9 @@
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { killedEverywhere, type Mortal, mortal } from '../support/engine/mortal.ts';
 import { harness } from '../support/http.ts';
 import { ANSWER, openaiServer } from '../support/providers/openai.ts';

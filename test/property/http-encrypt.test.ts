@@ -2,12 +2,12 @@
 import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sealReply } from '../../src/http/encrypt.ts';
-import { findRanges } from '../../src/http/json-ranges.ts';
 import type { StoredReply } from '../../src/http/reply.ts';
 import type { HttpRuntime } from '../../src/http/runtime.ts';
-import { seal, unseal } from '../../src/http/seal.ts';
-import { SEALED_MARK, vault } from '../../src/http/vault.ts';
+import { sealReply } from '../../src/http/secrecy/encrypt.ts';
+import { findRanges } from '../../src/http/secrecy/json-ranges.ts';
+import { seal, unseal } from '../../src/http/secrecy/seal.ts';
+import { SEALED_MARK, vault } from '../../src/http/secrecy/vault.ts';
 
 const runs = {
   numRuns: Number(process.env.FUZZ_RUNS ?? 1_000),

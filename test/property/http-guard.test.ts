@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isPublic } from '../../src/http/refusal.ts';
+import { isPublic } from '../../src/http/guard/refusal.ts';
 
 const octet = fc.nat({ max: 255 });
 const v4 = fc.tuple(octet, octet, octet, octet);

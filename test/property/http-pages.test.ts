@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { workflow } from '../../src/engine/workflow.ts';
-import { byLink } from '../../src/http/paging.ts';
+import { byLink } from '../../src/http/paging/paging.ts';
 import { type Harness, harness } from '../support/http.ts';
 import { resultOf, runOver } from '../support/http-run.ts';
 

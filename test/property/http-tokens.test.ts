@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CredentialStore } from '../../src/engine/credential-ports.ts';
-import { oauth2RefreshToken } from '../../src/http/oauth.ts';
-import { secret } from '../../src/http/secrets.ts';
+import { oauth2RefreshToken } from '../../src/http/auth/oauth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { memoryCredentialStore } from '../../src/testing/memory-credential-store.ts';
 import { fleet } from '../support/fleet.ts';
 import { tokenServer } from '../support/token-server.ts';

@@ -3,8 +3,8 @@
  * real redirects; the one thing that is replaced is the opening of sockets, which says where one would have led.
  */
 import { connection } from '../../src/http/connection.ts';
-import { forbiddenBy } from '../../src/http/forbidden.ts';
-import type { Address } from '../../src/http/guard.ts';
+import { forbiddenBy } from '../../src/http/guard/forbidden.ts';
+import type { Address } from '../../src/http/guard/guard.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { httpRuntime, usePlainRuntime } from '../../src/http/runtime.ts';
 import { memorySecrets } from '../../src/testing/index.ts';

@@ -2,8 +2,8 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import * as z from 'zod';
 import { type Connection, connection } from '../../src/http/connection.ts';
-import type { GraphqlError } from '../../src/http/graphql.ts';
-import { byCursor, byFunction, byLink, byNextUrl, byOffset } from '../../src/http/paging.ts';
+import type { GraphqlError } from '../../src/http/graphql/graphql.ts';
+import { byCursor, byFunction, byLink, byNextUrl, byOffset } from '../../src/http/paging/paging.ts';
 import type { Profile } from '../../src/http/profile.ts';
 import { stripe } from '../../src/http/profiles/index.ts';
 import type { Reply } from '../../src/http/reply.ts';

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { milliseconds } from '../../src/engine/duration.ts';
+import { oauth2RefreshToken } from '../../src/http/auth/oauth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
 import { makeCore } from '../../src/http/core.ts';
-import { oauth2RefreshToken } from '../../src/http/oauth.ts';
-import { byCursor, byLink, byOffset, byPage } from '../../src/http/paging.ts';
-import { secret } from '../../src/http/secrets.ts';
+import { byCursor, byLink, byOffset, byPage } from '../../src/http/paging/paging.ts';
 import { COMMON_FIELDS, DEFAULTS } from '../../src/http/settings.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -93,7 +93,7 @@ describe('what a connection, a route and a call take is on the page, and nothing
     expect(sorted(own(ofPoll))).toEqual(sorted(declared('PollOptions')));
     expect(sorted(own(ofGraphql))).toEqual(sorted(declared('GraphqlOptions')));
     expect(sorted(own(ofOauth))).toEqual(
-      sorted([...declared('OAuth2Options', 'src/http/oauth.ts'), ...declared('OAuth2RefreshOptions', 'src/http/oauth.ts')]),
+      sorted([...declared('OAuth2Options', 'src/http/auth/oauth.ts'), ...declared('OAuth2RefreshOptions', 'src/http/auth/oauth.ts')]),
     );
   });
 
@@ -160,8 +160,8 @@ describe('the default of every option', () => {
     ['retry.deadline', preset(common, 'retry.deadline'), DEFAULTS.retry.deadline],
     ['idempotencyKey.ttl', preset(ofConnections, 'idempotencyKey.ttl'), core.idempotencyKey?.ttl ?? 0],
     ['connectTimeout', preset(ofConnections, 'connectTimeout'), core.connectTimeout],
-    ['every', preset(ofPoll, 'every'), milliseconds(inCode('src/http/poll.ts', /every = '(\w+)'/), 'every')],
-    ['timeout of poll()', preset(ofPoll, 'timeout'), milliseconds(inCode('src/http/poll.ts', /timeout = '(\w+)'/), 'timeout')],
+    ['every', preset(ofPoll, 'every'), milliseconds(inCode('src/http/paging/poll.ts', /every = '(\w+)'/), 'every')],
+    ['timeout of poll()', preset(ofPoll, 'timeout'), milliseconds(inCode('src/http/paging/poll.ts', /timeout = '(\w+)'/), 'timeout')],
   ])('is the one that is taken: %s', (_option, told, taken) => {
     expect(milliseconds(told, 'the page')).toBe(taken);
   });
@@ -179,10 +179,10 @@ describe('the default of every option', () => {
     ['hidePath', preset(common, 'hidePath'), DEFAULTS.hidePath ?? false],
     ['graphql', preset(ofConnections, 'graphql'), core.graphql],
     ['idempotencyKey.format', preset(ofConnections, 'idempotencyKey.format'), inCode('src/http/core.ts', /key\.format \?\? '(\w+)'/)],
-    ['partial', preset(ofGraphql, 'partial'), inCode('src/http/graphql.ts', /partial = '(\w+)'/)],
-    ['maxPages', preset(ofPages, 'maxPages'), inCode('src/http/paging.ts', /MAX_PAGES = (\w+)/)],
-    ['method', preset(ofPages, 'method'), inCode('src/http/paging.ts', /method = '(\w+)'/)],
-    ['authMethod', preset(ofOauth, 'authMethod'), inCode('src/http/oauth-grants.ts', /authMethod = '(\w+)'/)],
+    ['partial', preset(ofGraphql, 'partial'), inCode('src/http/graphql/graphql.ts', /partial = '(\w+)'/)],
+    ['maxPages', preset(ofPages, 'maxPages'), inCode('src/http/paging/paging.ts', /MAX_PAGES = (\w+)/)],
+    ['method', preset(ofPages, 'method'), inCode('src/http/paging/paging.ts', /method = '(\w+)'/)],
+    ['authMethod', preset(ofOauth, 'authMethod'), inCode('src/http/auth/oauth-grants.ts', /authMethod = '(\w+)'/)],
   ])('is the one that is taken: %s', (_option, told, taken) => {
     expect(told.replaceAll(',', '')).toBe(String(taken));
   });

@@ -4,13 +4,13 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { vars } from '../../src/http/base-url.ts';
 import { type Connection, connection } from '../../src/http/connection.ts';
 import type { ConnectionOptions } from '../../src/http/options.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { type HttpRuntime, httpRuntime } from '../../src/http/runtime.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { memorySecrets } from '../../src/testing/index.ts';
 import type { Fate } from '../support/hostile-server.ts';
 import { failure, type Harness, harness } from '../support/http.ts';

@@ -10,14 +10,14 @@ import { step } from '../../src/engine/step.ts';
 import { sleep } from '../../src/engine/verbs.ts';
 import { createWorker } from '../../src/engine/worker.ts';
 import { registry, type Workflow, workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
+import { INLINE_BYTES } from '../../src/http/bodies/keep.ts';
+import { PIECE_BYTES } from '../../src/http/bodies/rooms.ts';
 import { type CallError, SchemaError } from '../../src/http/errors.ts';
-import { INLINE_BYTES } from '../../src/http/keep.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import type { Reply, StoredBody } from '../../src/http/reply.ts';
-import { PIECE_BYTES } from '../../src/http/rooms.ts';
 import { type HttpRuntime, httpRuntime } from '../../src/http/runtime.ts';
-import { secret } from '../../src/http/secrets.ts';
 import {
   type Faults,
   type MemoryPayloadStore,

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { basic, bearer, header } from '../../src/http/auth.ts';
+import { basic, bearer, header } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
 import type { CallError, SchemaError } from '../../src/http/errors.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { failure, type Harness, harness, TOKEN } from '../support/http.ts';
 
 let world: Harness;

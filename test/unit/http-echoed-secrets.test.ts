@@ -1,8 +1,8 @@
 /** An API that shows a caller what the caller sent must not put a credential into the journal, however it writes it down. */
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Auth, basic, bearer, header } from '../../src/http/auth.ts';
-import { secret } from '../../src/http/secrets.ts';
+import { type Auth, basic, bearer, header } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { failure, type Harness, harness } from '../support/http.ts';
 
 /** Of everything that some writer escapes: quotes, slashes, what HTML and URLs mind, what base64 has of its own. */

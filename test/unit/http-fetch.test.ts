@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { failure, type Harness, harness, TOKEN } from '../support/http.ts';
 
 let world: Harness;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { workflow } from '../../src/engine/workflow.ts';
 import type { CallError } from '../../src/http/errors.ts';
-import { operationOf } from '../../src/http/graphql-document.ts';
+import { operationOf } from '../../src/http/graphql/graphql-document.ts';
 import { failure, type Harness, harness } from '../support/http.ts';
 import { resultOf, runOver } from '../support/http-run.ts';
 

@@ -1,7 +1,7 @@
 /** The guard against everything that test/support/guard-cases.ts knows: no socket is opened for what is refused, and one is for what is public. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { compileAllow } from '../../src/http/guard.ts';
+import { compileAllow } from '../../src/http/guard/guard.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { DEFAULTS } from '../../src/http/settings.ts';
 import { type Transport, type TransportOptions, transport } from '../../src/http/transport.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Address, compileAllow } from '../../src/http/guard.ts';
-import { isPublic, refusal } from '../../src/http/refusal.ts';
+import { type Address, compileAllow } from '../../src/http/guard/guard.ts';
+import { isPublic, refusal } from '../../src/http/guard/refusal.ts';
 
 const to = (...addresses: string[]): Address[] => addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 const https = { protocol: 'https:', hostname: 'api.example', port: 443 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { readLinks } from '../../src/http/link-header.ts';
+import { readLinks } from '../../src/http/paging/link-header.ts';
 
 const next = (header: string) => readLinks(header).find(({ rel }) => rel.includes('next'))?.target;
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { basic, bearer, header } from '../../src/http/auth.ts';
+import { basic, bearer, header } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { vars } from '../../src/http/base-url.ts';
 import { checkBaseUrl, connection, maxTimeout, secretsOf } from '../../src/http/connection.ts';
 import type { ConnectionOptions } from '../../src/http/options.ts';
-import { secret } from '../../src/http/secrets.ts';
 
 const GOOD: ConnectionOptions = { name: 'crm', baseUrl: 'https://api.crm.example' };
 const make = (more: object) => () => connection({ ...GOOD, ...more } as ConnectionOptions);

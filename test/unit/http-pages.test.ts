@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { map, sleep } from '../../src/engine/verbs.ts';
 import { workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
-import { byCursor, byFunction, byLink, byNextUrl, byOffset, byPage } from '../../src/http/paging.ts';
+import { byCursor, byFunction, byLink, byNextUrl, byOffset, byPage } from '../../src/http/paging/paging.ts';
 import type { Reply } from '../../src/http/reply.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { failure, type Harness, harness, TOKEN } from '../support/http.ts';
 import { resultOf, runOver } from '../support/http-run.ts';
 

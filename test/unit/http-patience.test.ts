@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { memorySink, type OpenSink } from '../../src/http/bodies/sink.ts';
 import { Exchange, type WireEvent } from '../../src/http/exchange.ts';
 import { DEFAULTS } from '../../src/http/settings.ts';
-import { memorySink, type OpenSink } from '../../src/http/sink.ts';
 import { virtualClock } from '../../src/testing/index.ts';
 
 /** Two bytes every four seconds, for as long as it is let. */

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
 import type { CallError } from '../../src/http/errors.ts';
-import { pauseAfter } from '../../src/http/poll.ts';
-import { secret } from '../../src/http/secrets.ts';
+import { pauseAfter } from '../../src/http/paging/poll.ts';
 import { failure, type Harness, harness } from '../support/http.ts';
 import { resultOf, runOver } from '../support/http-run.ts';
 

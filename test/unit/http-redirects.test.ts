@@ -2,11 +2,11 @@
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bearer, query } from '../../src/http/auth.ts';
+import { bearer, query } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import type { CallError } from '../../src/http/errors.ts';
 import type { BodyOptions, ConnectionOptions } from '../../src/http/options.ts';
 import { target } from '../../src/http/redirects.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { type HostileServer, hostileServer } from '../support/hostile-server.ts';
 import { failure, type Harness, harness, TOKEN } from '../support/http.ts';
 import { recorder } from '../support/records.ts';

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type Workflow, workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { type HttpRuntime, httpRuntime } from '../../src/http/runtime.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { applied, reconcile } from '../../src/http/unknown.ts';
 import { memorySecrets } from '../../src/testing/index.ts';
 import { type Harness, harness } from '../support/http.ts';

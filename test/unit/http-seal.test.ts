@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { seal, unseal } from '../../src/http/seal.ts';
+import { seal, unseal } from '../../src/http/secrecy/seal.ts';
 
 const key = createSecretKey('the deployment key', 'utf8');
 

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import type { CallError } from '../../src/http/errors.ts';
 import { plainSecrets } from '../../src/http/plain-ports.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { failure, type Harness, harness, TOKEN } from '../support/http.ts';
 
 const auth = bearer(secret('crm/token'));

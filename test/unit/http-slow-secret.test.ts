@@ -6,7 +6,8 @@ import type { Clock, RunRecord, SecretSource } from '../../src/engine/ports.ts';
 import { runId } from '../../src/engine/start.ts';
 import { createWorker } from '../../src/engine/worker.ts';
 import { registry, workflow } from '../../src/engine/workflow.ts';
-import { bearer } from '../../src/http/auth.ts';
+import { bearer } from '../../src/http/auth/auth.ts';
+import { secret } from '../../src/http/auth/secrets.ts';
 import { buildCall } from '../../src/http/call.ts';
 import { connection } from '../../src/http/connection.ts';
 import { makeCore } from '../../src/http/core.ts';
@@ -14,7 +15,6 @@ import { callOperation } from '../../src/http/operation.ts';
 import type { ConnectionOptions } from '../../src/http/options.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { type HttpRuntime, httpRuntime } from '../../src/http/runtime.ts';
-import { secret } from '../../src/http/secrets.ts';
 import { memoryPayloadStore, memoryRunStore, memoryWakeQueue, seededEntropy, virtualClock } from '../../src/testing/index.ts';
 import { type Harness, harness } from '../support/http.ts';
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/engine/ports.ts';
-import { compileAllow } from '../../src/http/guard.ts';
+import { compileAllow } from '../../src/http/guard/guard.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { DEFAULTS } from '../../src/http/settings.ts';
 import { type Transport, type TransportOptions, transport, type WireRequest } from '../../src/http/transport.ts';

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { WireEvent } from '../../src/http/exchange.ts';
-import { compileAllow } from '../../src/http/guard.ts';
+import { compileAllow } from '../../src/http/guard/guard.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { DEFAULTS } from '../../src/http/settings.ts';
 import { type Transport, transport } from '../../src/http/transport.ts';

@@ -4,7 +4,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/engine/ports.ts';
 import type { WireEvent } from '../../src/http/exchange.ts';
-import { compileAllow } from '../../src/http/guard.ts';
+import { compileAllow } from '../../src/http/guard/guard.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';
 import { DEFAULTS } from '../../src/http/settings.ts';
 import { type Transport, transport, type WireRequest } from '../../src/http/transport.ts';

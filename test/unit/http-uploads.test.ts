@@ -13,7 +13,7 @@ import { registry, type Workflow, workflow } from '../../src/engine/workflow.ts'
 import { buildCall } from '../../src/http/call.ts';
 import { makeCore } from '../../src/http/core.ts';
 import type { CallError } from '../../src/http/errors.ts';
-import { compileAllow } from '../../src/http/guard.ts';
+import { compileAllow } from '../../src/http/guard/guard.ts';
 import { callOperation } from '../../src/http/operation.ts';
 import type { BodyOptions } from '../../src/http/options.ts';
 import { plainClock } from '../../src/http/plain-ports.ts';

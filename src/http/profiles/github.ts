@@ -1,5 +1,5 @@
 /** GitHub's REST and GraphQL APIs. */
-import { byLink } from '../paging.ts';
+import { byLink } from '../paging/paging.ts';
 import type { Profile } from '../profile.ts';
 import { fieldsOf, headerOf, listOf, text } from './read.ts';
 

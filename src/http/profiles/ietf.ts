@@ -1,5 +1,5 @@
 /** APIs that keep to what the IETF has written: problem details, `Idempotency-Key`, `RateLimit`, `Link`. */
-import { byLink } from '../paging.ts';
+import { byLink } from '../paging/paging.ts';
 import type { Profile } from '../profile.ts';
 import { fieldsOf, headerOf, text } from './read.ts';
 

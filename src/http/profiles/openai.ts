@@ -1,5 +1,5 @@
 /** OpenAI's API, and those that are made like it. */
-import { byCursor } from '../paging.ts';
+import { byCursor } from '../paging/paging.ts';
 import type { Profile } from '../profile.ts';
 import { fieldsOf, headerOf, safePosts, text } from './read.ts';
 

@@ -1,5 +1,5 @@
 /** Slack's Web API: what fails is mostly told with a 200. */
-import { byCursor } from '../paging.ts';
+import { byCursor } from '../paging/paging.ts';
 import type { Profile } from '../profile.ts';
 import { fieldsOf, headerOf, listOf, safePosts, text } from './read.ts';
 

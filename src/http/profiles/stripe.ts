@@ -1,5 +1,5 @@
 /** Stripe's API v1. */
-import { byCursor } from '../paging.ts';
+import { byCursor } from '../paging/paging.ts';
 import type { Profile } from '../profile.ts';
 import { fieldsOf, headerOf, text } from './read.ts';
 

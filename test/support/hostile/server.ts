@@ -6,7 +6,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../../src/engine/ports.ts';
-import type { Address } from '../../../src/http/guard.ts';
+import type { Address } from '../../../src/http/guard/guard.ts';
 import { certificates } from './certificates.ts';
 import type { Context, Fate, Safety, Step } from './fate.ts';
 import { type Head, requestReader } from './requests.ts';
