@@ -25,6 +25,26 @@ afterEach(async () => {
 const durable = (definition: Workflow, maxDeliveries?: number) => runOver(http, definition, maxDeliveries);
 
 describe('a call in a run', () => {
+  it('for one account that is told to wait holds up those for no other account, in its own run and in others', async () => {
+    const crm = world.connect();
+    world.server.script((request) =>
+      request.url?.startsWith('/tired/') ? { status: 429, headers: { 'retry-after': '60' } } : { body: '{"served":true}' },
+    );
+    const served: string[] = [];
+    const visit = (account: string) => async () => {
+      await crm.for(account).get(`/${account}/orders`);
+      served.push(account);
+    };
+    const both = durable(workflow({ name: 'both', run: async () => void (await Promise.all([visit('tired')(), visit('awake')()])) }));
+    const waiting = await both.deliver();
+    expect(waiting.status).toBe('waiting');
+    expect((waiting.wakeAt ?? 0) - Date.now()).toBeGreaterThan(55_000);
+    expect(served).toEqual(['awake']);
+    const other = durable(workflow({ name: 'other', run: visit('awake') }));
+    expect((await other.deliver()).status).toBe('succeeded');
+    expect(served).toEqual(['awake', 'awake']);
+  });
+
   it('that is unsafe and was answered with too long a body has happened: a redrive does not send it again', async () => {
     const crm = world.connect({ onTruncated: 'fail' });
     world.server.script({ status: 201, headers: { 'content-type': 'text/plain' }, body: 'x'.repeat(100) });
