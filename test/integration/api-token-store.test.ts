@@ -1,37 +1,21 @@
 /** The token store and the uploads on AWS, over real sockets. */
-import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/aws/clock.ts';
 import { systemEntropy } from '../../src/aws/entropy.ts';
-import { PARTITION_KEY, SORT_KEY } from '../../src/aws/table-schema.ts';
 import { dynamoTokenStore } from '../../src/aws/token-store.ts';
 import { s3Uploads } from '../../src/aws/uploads.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
+import { connectionsTable } from '../support/connections-table.ts';
 import { tokenStoreContract } from '../support/contracts/token-store.ts';
 
 let aws: Emulators;
-let made = 0;
 beforeAll(async () => {
   aws = await startEmulators();
 });
 afterEach(() => aws.faults());
 afterAll(() => aws.stop());
 
-async function createTable(): Promise<string> {
-  const TableName = `connections-${++made}`;
-  const keys = [PARTITION_KEY, SORT_KEY];
-  await aws.clients.dynamodb.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-      KeySchema: keys.map((AttributeName, at) => ({ AttributeName, KeyType: at === 0 ? 'HASH' : 'RANGE' })),
-    }),
-  );
-  const status = async () => (await aws.clients.dynamodb.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
-  while ((await status()) !== 'ACTIVE');
-  return TableName;
-}
+const createTable = () => connectionsTable(aws);
 
 describe('the token store on DynamoDB', () => {
   tokenStoreContract(async () => dynamoTokenStore(aws.clients.dynamodb, await createTable()));

@@ -1,38 +1,22 @@
 /** The credential store on DynamoDB, over real sockets. */
-import { CreateTableCommand, DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { dynamoCredentialStore } from '../../src/aws/credential-store.ts';
-import { PARTITION_KEY, SORT_KEY } from '../../src/aws/table-schema.ts';
 import { oauth2ClientCredentials } from '../../src/http/auth/oauth.ts';
 import { secret } from '../../src/http/auth/secrets.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
+import { connectionsTable } from '../support/connections-table.ts';
 import { credentialStoreContract } from '../support/contracts/credential-store.ts';
 import { fleet } from '../support/fleet.ts';
 import { type TokenServer, tokenServer } from '../support/token-server.ts';
 
 let aws: Emulators;
-let made = 0;
 beforeAll(async () => {
   aws = await startEmulators();
 });
 afterEach(() => aws.faults());
 afterAll(() => aws.stop());
 
-async function createTable(): Promise<string> {
-  const TableName = `credentials-${++made}`;
-  const keys = [PARTITION_KEY, SORT_KEY];
-  await aws.clients.dynamodb.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-      KeySchema: keys.map((AttributeName, at) => ({ AttributeName, KeyType: at === 0 ? 'HASH' : 'RANGE' })),
-    }),
-  );
-  const status = async () => (await aws.clients.dynamodb.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
-  while ((await status()) !== 'ACTIVE');
-  return TableName;
-}
+const createTable = () => connectionsTable(aws);
 const open = async () => dynamoCredentialStore(aws.clients.dynamodb, await createTable());
 
 describe('a fleet over DynamoDB', () => {
