@@ -50,7 +50,7 @@ export type CommonOptions = {
   acceptStatus?: readonly number[];
   /** What the call may change outside. Default: by method, and `keyed` for POST and PATCH where the connection has an `idempotencyKey`. */
   effects?: Effect;
-  /** One attempt, its body included: a duration, or several limits. Default 30 s. */
+  /** One attempt, its body included: a duration, within all of which the reply may begin, or several limits. Default 30 s. */
   timeout?: Duration | TimeLimits;
   retry?: RetryOptions;
   /** What is done about an unsafe call of which nobody knows whether it happened. Default `pause`. */

@@ -165,7 +165,9 @@ function limitsOf(base: Limits, options: CommonOptions, where: string): Limits {
   const { timeout, maxBody } = options;
   const cap = maxBody === undefined ? base.maxBody : wholeNumber(maxBody, 1, where, 'maxBody');
   if (timeout === undefined) return { ...base, maxBody: cap };
-  const given: TimeLimits = typeof timeout === 'object' && timeout !== null ? timeout : { total: timeout as Duration };
+  // Who grants an attempt two minutes does not mean that a reply which takes twenty seconds to begin is given up: an unsafe one would be unknown.
+  const given: TimeLimits =
+    typeof timeout === 'object' && timeout !== null ? timeout : { total: timeout as Duration, headers: timeout as Duration };
   onlyKnown(given, new Set(['total', 'headers', 'idle', 'minRate']), `${where}: timeout`);
   const total = given.total === undefined ? base.total : positive(given.total, where, 'timeout');
   return {

@@ -4,11 +4,19 @@ import { secret } from '../../src/http/auth/secrets.ts';
 import { vars } from '../../src/http/base-url.ts';
 import { checkBaseUrl, connection, maxTimeout, secretsOf } from '../../src/http/connection.ts';
 import type { ConnectionOptions } from '../../src/http/options.ts';
+import { DEFAULTS, settle } from '../../src/http/settings.ts';
 
 const GOOD: ConnectionOptions = { name: 'crm', baseUrl: 'https://api.crm.example' };
 const make = (more: object) => () => connection({ ...GOOD, ...more } as ConnectionOptions);
 
 describe('a connection’s options', () => {
+  it('grant with a timeout that is one duration all of it for the reply to begin, and with several what each says', () => {
+    const limits = (timeout: ConnectionOptions['timeout'] & {}) => settle(DEFAULTS, { timeout }, 'here').limits;
+    expect(limits('2m')).toMatchObject({ total: 120_000, headers: 120_000, idle: 5_000 });
+    expect(limits({ total: '2m' })).toMatchObject({ total: 120_000, headers: 15_000 });
+    expect(limits({ headers: '1s' })).toMatchObject({ total: 30_000, headers: 1_000 });
+  });
+
   it.each<[string, object, RegExp]>([
     ['name', { name: 'Crm!' }, /name must be 1–64/],
     ['an option that does not exist', { timeOut: '3s' }, /connection "crm": timeOut is not an option/],
