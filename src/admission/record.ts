@@ -1,0 +1,54 @@
+/**
+ * The one record of a connection and account: what its attributes mean, and how they are read. At most 1 KB. All times are milliseconds
+ * since the epoch, but those "of the line" (line.ts).
+ *
+ * - `tat0`, `tat1`, …: of each limit, where in the line the next place is (GCRA's theoretical arrival time).
+ * - `base`, `resumeAt`, `slow`: the line: where it was when it last stopped, when it runs again, how long a step of its slow start is.
+ * - `express`, `heavy`: places ahead of the line, and whose calls make up the line (booking.ts).
+ * - `breaker`, `openUntil`, `opens`, `good`, `probe`, `probeUntil`: breaker.ts.
+ * - `r<w>`, `f<w>`, `t<w>`: requests, failures and retries in window `w`; `row`: failures since the last success.
+ * - `heldAt`, `heldBy`, `heldWhy`: a person holds it.
+ */
+import type { AdmissionKey, AdmissionRecord } from '../engine/admission-ports.ts';
+
+export const WINDOW_MS = 10_000;
+/** That many are looked back on. */
+export const WINDOWS = 6;
+/** Clocks of two instances are at most this far apart, ms. */
+export const SKEW_MS = 100;
+
+export function numberOf(record: AdmissionRecord, name: string): number | undefined {
+  const value = record[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
+export function textOf(record: AdmissionRecord, name: string): string | undefined {
+  const value = record[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export const windowAt = (now: number): number => Math.floor(now / WINDOW_MS);
+
+/** Of the last minute. */
+export function sumOf(record: AdmissionRecord, counter: 'r' | 'f' | 't', now: number): number {
+  let sum = 0;
+  for (let w = windowAt(now) - WINDOWS + 1; w <= windowAt(now); w++) sum += numberOf(record, `${counter}${w}`) ?? 0;
+  return sum;
+}
+
+/** Counters of windows that nobody looks at any more. */
+export function outdated(record: AdmissionRecord, now: number): string[] {
+  const oldest = windowAt(now) - WINDOWS;
+  return Object.keys(record).filter((name) => {
+    const window = /^[rft](\d+)$/.exec(name)?.[1];
+    return window !== undefined && Number(window) < oldest;
+  });
+}
+
+/** Something has failed in the last minute: from now on everything is counted. */
+export function isTroubled(record: AdmissionRecord, now: number): boolean {
+  return record.breaker !== undefined || (numberOf(record, 'row') ?? 0) > 0 || sumOf(record, 'f', now) > 0;
+}
+
+export const nameOf = ({ connection, account }: AdmissionKey): string =>
+  account === undefined ? connection : `${connection}@${encodeURIComponent(account)}`;

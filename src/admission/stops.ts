@@ -1,0 +1,57 @@
+/** What stops a connection, and what lets it run again, as changes of its record: the gate, and a person's hold. Pure. */
+import type { AdmissionChange, AdmissionCondition, AdmissionRecord } from '../engine/admission-ports.ts';
+import { isStopped, lineAt } from './line.ts';
+import { numberOf, SKEW_MS } from './record.ts';
+
+/** One hostile header cannot freeze the fleet for longer; the call that was told waits in full. */
+export const GATE_MAX_MS = 3_600_000;
+const STEP_MIN_MS = 500;
+const STEP_MAX_MS = 10_000;
+const STEP_SHARE = 1 / 20;
+
+/** What a stop was made on: whoever moved the line meanwhile has it made anew. */
+const asSeen = (record: AdmissionRecord, name: string): AdmissionCondition => {
+  const value = record[name];
+  return value === undefined ? { name, is: 'absent' } : { name, is: '=', value };
+};
+
+/** The line stands still where it is; nothing of that where it does so already. */
+export function standstill(record: AdmissionRecord, now: number): Pick<Required<AdmissionChange>, 'set' | 'when'> {
+  const seen = ['base', 'resumeAt', 'breaker', 'heldAt'].map((name) => asSeen(record, name));
+  return { set: isStopped(record) ? {} : { base: lineAt(record, now) }, when: seen };
+}
+
+/** Raises the gate: nothing is sent before `until`. `undefined`: it is that high already. */
+export function raiseGate(record: AdmissionRecord, until: number, now: number): AdmissionChange | undefined {
+  const to = Math.min(until + SKEW_MS, now + GATE_MAX_MS);
+  const resumeAt = numberOf(record, 'resumeAt');
+  if (to <= now || (resumeAt !== undefined && resumeAt >= to - SKEW_MS)) return undefined;
+  const { set, when } = standstill(record, now);
+  return { set: { ...set, resumeAt: to, slow: stepFor(to - now) }, when };
+}
+
+/** Nothing is sent until it is released. Held again, it says who did so last. */
+export function hold(record: AdmissionRecord, by: { by: string; why: string }, now: number): AdmissionChange {
+  const { set, when } = standstill(record, now);
+  return { set: { ...set, heldAt: now, heldBy: by.by, heldWhy: by.why }, when };
+}
+
+/** `undefined`: nobody holds it. */
+export function release(record: AdmissionRecord, now: number): AdmissionChange | undefined {
+  if (record.heldAt === undefined) return undefined;
+  return {
+    set: resumed(record, now),
+    remove: ['heldAt', 'heldBy', 'heldWhy'],
+    when: [asSeen(record, 'heldAt'), asSeen(record, 'resumeAt'), asSeen(record, 'base')],
+  };
+}
+
+/** The line runs again, from where it stood, slowly at first; not before a gate that is up. */
+export function resumed(record: AdmissionRecord, now: number): { resumeAt: number; slow: number } {
+  const resumeAt = numberOf(record, 'resumeAt') ?? 0;
+  return resumeAt > now ? { resumeAt, slow: numberOf(record, 'slow') ?? STEP_MIN_MS } : { resumeAt: now, slow: STEP_MIN_MS };
+}
+
+function stepFor(stopped: number): number {
+  return Math.min(STEP_MAX_MS, Math.max(STEP_MIN_MS, Math.round(stopped * STEP_SHARE)));
+}
