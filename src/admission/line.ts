@@ -4,7 +4,7 @@
  * when a gate rises, and nobody has to be told. Pure.
  */
 import type { AdmissionRecord } from '../engine/admission-ports.ts';
-import { numberOf } from './record.ts';
+import { isProbed, numberOf } from './record.ts';
 
 /** How fast it runs in the first, second and third step after a stop; then at 1. */
 const SPEEDS = [1 / 8, 1 / 4, 1 / 2] as const;
@@ -19,7 +19,16 @@ export function lineAt(record: AdmissionRecord, now: number): number {
   const base = numberOf(record, 'base') ?? 0;
   if (isStopped(record)) return base;
   const resumeAt = numberOf(record, 'resumeAt');
-  return base + (resumeAt === undefined ? now : gone(now - resumeAt, numberOf(record, 'slow') ?? 0));
+  const pause = pauseOf(record);
+  const ran = pause === undefined ? now : now - Math.min(pause.for, Math.max(0, now - pause.at));
+  return base + (resumeAt === undefined ? ran : gone(ran - resumeAt, numberOf(record, 'slow') ?? 0));
+}
+
+/** It stands still for as long as calls that were booked ahead of it take their turn; of pauses that are past only the last. */
+export function pauseOf(record: AdmissionRecord): { at: number; for: number; end: number } | undefined {
+  const at = numberOf(record, 'pauseAt');
+  const long = numberOf(record, 'pauseFor') ?? 0;
+  return at === undefined ? undefined : { at, for: long, end: at + long };
 }
 
 /**
@@ -31,10 +40,12 @@ export function timeOf(record: AdmissionRecord, place: number, now: number): num
   const resumeAt = numberOf(record, 'resumeAt');
   if (record.heldAt !== undefined) return Number.POSITIVE_INFINITY;
   if (record.breaker !== undefined) {
-    const from = Math.max(now, numberOf(record, 'openUntil') ?? 0, resumeAt ?? 0);
+    const from = Math.max(now, isProbed(record, now) ? 0 : (numberOf(record, 'openUntil') ?? 0), resumeAt ?? 0);
     return from + taken(place - base, numberOf(record, 'slow') ?? 0);
   }
-  return resumeAt === undefined ? place - base : resumeAt + taken(place - base, numberOf(record, 'slow') ?? 0);
+  const time = resumeAt === undefined ? place - base : resumeAt + taken(place - base, numberOf(record, 'slow') ?? 0);
+  const pause = pauseOf(record);
+  return pause !== undefined && time >= pause.at ? time + pause.for : time;
 }
 
 /** It runs, and at its full speed. */

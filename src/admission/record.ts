@@ -4,8 +4,8 @@
  *
  * - `tat0`, `tat1`, …: of each limit, where in the line the next place is (GCRA's theoretical arrival time).
  * - `base`, `resumeAt`, `slow`: the line: where it was when it last stopped, when it runs again, how long a step of its slow start is.
- * - `express`, `heavy`: places ahead of the line, and whose calls make up the line (booking.ts).
- * - `breaker`, `openUntil`, `opens`, `good`, `probe`, `probeUntil`: breaker.ts.
+ * - `pauseAt`, `pauseFor`, `heavy`: when calls go that were booked ahead of the line, and whose calls make up the line (booking.ts).
+ * - `breaker`, `openUntil`, `opens`, `good`, `probe`, `probeAt`: breaker.ts.
  * - `r<w>`, `f<w>`, `t<w>`: requests, failures and retries in window `w`; `row`: failures since the last success.
  * - `heldAt`, `heldBy`, `heldWhy`: a person holds it.
  */
@@ -16,6 +16,8 @@ export const WINDOW_MS = 10_000;
 export const WINDOWS = 6;
 /** Clocks of two instances are at most this far apart, ms. */
 export const SKEW_MS = 100;
+/** A probe that goes well has done so by then, mostly. */
+const PROBE_MS = 2_000;
 
 export function numberOf(record: AdmissionRecord, name: string): number | undefined {
   const value = record[name];
@@ -48,6 +50,11 @@ export function outdated(record: AdmissionRecord, now: number): string[] {
 /** Something has failed in the last minute: from now on everything is counted. */
 export function isTroubled(record: AdmissionRecord, now: number): boolean {
   return record.breaker !== undefined || (numberOf(record, 'row') ?? 0) > 0 || sumOf(record, 'f', now) > 0;
+}
+
+/** A probe is out, and may have ended any moment now. */
+export function isProbed(record: AdmissionRecord, now: number): boolean {
+  return record.probe !== undefined && now < (numberOf(record, 'probeAt') ?? 0) + PROBE_MS;
 }
 
 export const nameOf = ({ connection, account }: AdmissionKey): string =>

@@ -16,9 +16,10 @@ const asSeen = (record: AdmissionRecord, name: string): AdmissionCondition => {
 };
 
 /** The line stands still where it is; nothing of that where it does so already. */
-export function standstill(record: AdmissionRecord, now: number): Pick<Required<AdmissionChange>, 'set' | 'when'> {
-  const seen = ['base', 'resumeAt', 'breaker', 'heldAt'].map((name) => asSeen(record, name));
-  return { set: isStopped(record) ? {} : { base: lineAt(record, now) }, when: seen };
+export function standstill(record: AdmissionRecord, now: number): Pick<Required<AdmissionChange>, 'set' | 'remove' | 'when'> {
+  const seen = ['base', 'resumeAt', 'breaker', 'heldAt', 'pauseAt', 'pauseFor'].map((name) => asSeen(record, name));
+  if (isStopped(record)) return { set: {}, remove: [], when: seen };
+  return { set: { base: lineAt(record, now) }, remove: ['pauseAt', 'pauseFor'].filter((name) => record[name] !== undefined), when: seen };
 }
 
 /** Raises the gate: nothing is sent before `until`. `undefined`: it is that high already. */
@@ -26,14 +27,14 @@ export function raiseGate(record: AdmissionRecord, until: number, now: number): 
   const to = Math.min(until + SKEW_MS, now + GATE_MAX_MS);
   const resumeAt = numberOf(record, 'resumeAt');
   if (to <= now || (resumeAt !== undefined && resumeAt >= to - SKEW_MS)) return undefined;
-  const { set, when } = standstill(record, now);
-  return { set: { ...set, resumeAt: to, slow: stepFor(to - now) }, when };
+  const { set, ...rest } = standstill(record, now);
+  return { set: { ...set, resumeAt: to, slow: stepFor(to - now) }, ...rest };
 }
 
 /** Nothing is sent until it is released. Held again, it says who did so last. */
 export function hold(record: AdmissionRecord, by: { by: string; why: string }, now: number): AdmissionChange {
-  const { set, when } = standstill(record, now);
-  return { set: { ...set, heldAt: now, heldBy: by.by, heldWhy: by.why }, when };
+  const { set, ...rest } = standstill(record, now);
+  return { set: { ...set, heldAt: now, heldBy: by.by, heldWhy: by.why }, ...rest };
 }
 
 /** `undefined`: nobody holds it. */

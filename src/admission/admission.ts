@@ -1,0 +1,167 @@
+/**
+ * Admission as calls ask it: asks the record of their connection whether they may be sent, and waits with them for as long as that is
+ * short. The decisions are standing.ts and booking.ts; how few updates are made of them is ledger.ts; what follows is permit.ts.
+ */
+import type { Admission, AdmissionKey, AdmissionStore, Answer, Ask } from '../engine/admission-ports.ts';
+import type { Clock, Entropy } from '../engine/ports.ts';
+import type { Place } from './booking.ts';
+import { claimProbe, mayProbe } from './breaker.ts';
+import { type Ledger, openLedger } from './ledger.ts';
+import { memoryAdmissionStore } from './memory-store.ts';
+import { callerOf, type Given, GivenPermit, later, type PermitPorts, placeFrom } from './permit.ts';
+import { createPlaces } from './places.ts';
+import { nameOf } from './record.ts';
+import { standing } from './standing.ts';
+
+/** Who waits for the record looks at it again at unlike times, ms. */
+const SPREAD_MS = 2_000;
+/** A place among those in flight is kept for so much longer than the call can take. */
+const MARGIN_MS = 2_000;
+
+export type AdmissionOptions = {
+  readonly store: AdmissionStore;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** How many processes share the limits while the record cannot be reached (`onAdmissionError: 'local'`). Default 10. */
+  readonly instances?: number;
+};
+
+export function createAdmission({ store, clock, entropy, instances = 10 }: AdmissionOptions): Admission {
+  const me = entropy.id();
+  const ledgers = new Map<string, Ledger>();
+  const places = createPlaces({ store, clock, entropy, owner: me });
+  const unfinished = new Set<Promise<unknown>>();
+  let probes = 0;
+  let alone: Admission | undefined;
+  const ports: PermitPorts = {
+    clock,
+    random: entropy.random,
+    background(work) {
+      unfinished.add(work);
+      const over = () => void unfinished.delete(work);
+      work.then(over, over);
+    },
+  };
+
+  function ledgerOf(key: AdmissionKey): Ledger {
+    const name = nameOf(key);
+    let ledger = ledgers.get(name);
+    if (ledger === undefined) {
+      ledger = openLedger(key, { store, clock });
+      ledgers.set(name, ledger);
+    }
+    return ledger;
+  }
+
+  return {
+    ask(ask) {
+      const ledger = ledgerOf(ask.key);
+      const isPlain = ask.limits.length === 0 && ask.concurrency === 0 && !ask.retry;
+      if (isPlain && ledger.isFresh() && standing(ledger.record, callerOf(ask), clock.now(), entropy.random).do === 'go')
+        return go({ ask, ledger, place: undefined });
+      return asking(ask, ledger);
+    },
+    async leave() {
+      await Promise.allSettled([...unfinished]);
+      await Promise.allSettled([...ledgers.values()].map((ledger) => ledger.flush()));
+      await alone?.leave();
+    },
+  };
+
+  function go(given: Given): Answer {
+    return { type: 'go', permit: new GivenPermit(given, ports) };
+  }
+
+  async function asking(ask: Ask, ledger: Ledger): Promise<Answer> {
+    const patient = clock.now() + ask.patience;
+    let place = placeFrom(ask.place);
+    let uncounted = ask.retry && place === undefined;
+    let release: (() => void) | undefined;
+    const leave = (answer: Answer | Promise<Answer>) => {
+      release?.();
+      return answer;
+    };
+    try {
+      for (;;) {
+        if (ask.signal.aborted) return leave(later(clock.now(), 'rate', place, clock.now()));
+        const down = ledger.unreachableUntil();
+        if (down > 0) return leave(unreachable(ask, down, place));
+        const record = await ledger.fresh();
+        const now = clock.now();
+        const what = standing(record, { ...callerOf(ask), place, uncounted }, now, entropy.random);
+        if (what.do === 'wait') {
+          if (what.until > ask.until && what.why !== 'hold') return leave({ type: 'never', at: what.until, why: what.why });
+          if (what.until > patient) return leave(later(what.until, what.why, place, now));
+          await passed(what.until - now, ask.signal, what.why === 'breaker' ? ledger : undefined);
+          continue;
+        }
+        if (what.do === 'book' && what.due > ask.until && Number.isFinite(what.due))
+          return leave({ type: 'never', at: Math.ceil(what.due), why: 'rate' });
+        if (ask.concurrency > 0 && release === undefined) {
+          const taken = await places.take(ask.key, ask.concurrency, ask.patience + ask.timeout + MARGIN_MS, ask.signal);
+          if ('later' in taken) return later(taken.later, 'concurrency', place, now);
+          release = () => taken.lease.release();
+          continue;
+        }
+        if (what.do === 'go') return go({ ask, ledger, place, release });
+        if (what.do === 'book') {
+          const { tenant, weight, limits } = ask;
+          const booked = await ledger.book({ tenant, weight, retry: uncounted, missed: what.missed }, limits);
+          // Without one the budget was used up meanwhile: the record that said so is known by now.
+          if (booked === undefined) continue;
+          if ('notBefore' in booked) await passed(booked.notBefore - clock.now(), ask.signal, undefined);
+          else [place, uncounted] = [booked, false];
+          continue;
+        }
+        const probe = await claim(ask, ledger);
+        if (probe !== undefined) return go({ ask, ledger, place, release, probe });
+      }
+    } catch {
+      return leave(unreachable(ask, ledger.unreachableUntil(), place));
+    }
+  }
+
+  /** Its name; `undefined`: another has claimed it, or nothing is to be probed any more. */
+  async function claim({ effect }: Ask, ledger: Ledger): Promise<string | undefined> {
+    probes += 1;
+    const name = `${me}.${probes}`;
+    let lost = false;
+    const claimed = await ledger.alter((record, now) => {
+      // The answer to the first try was lost.
+      if (record.probe === name) lost = true;
+      return lost || !mayProbe(record, effect === 'safe', now) ? undefined : claimProbe(record, name, now);
+    });
+    return claimed || lost ? name : undefined;
+  }
+
+  /** The connection's calls wait, or go on at this process's share. */
+  function unreachable(ask: Ask, until: number, place: Place | undefined): Answer | Promise<Answer> {
+    if (ask.onError === 'local') {
+      alone ??= createAdmission({ store: memoryAdmissionStore(), clock, entropy });
+      const limits = ask.limits.map(({ requests, per, burst }) => ({
+        requests,
+        per: per * instances,
+        burst: Math.max(1, Math.floor(burst / instances)),
+      }));
+      return alone.ask({ ...ask, limits, concurrency: Math.ceil(ask.concurrency / instances), onError: 'wait', place: undefined });
+    }
+    const at = Math.max(until, clock.now() + 1) + Math.ceil(entropy.random() * SPREAD_MS);
+    if (at > ask.until) return { type: 'never', at, why: 'unreachable' };
+    return place === undefined ? { type: 'later', at, why: 'unreachable' } : { type: 'later', at, why: 'unreachable', place };
+  }
+
+  /** In time, or when nobody waits for it any more, or what stops it has changed. */
+  function passed(ms: number, signal: AbortSignal, ledger: Ledger | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const over = () => {
+        timer.cancel();
+        unwatch?.();
+        signal.removeEventListener('abort', over);
+        resolve();
+      };
+      const unwatch = ledger?.onChange(over);
+      const timer = clock.timer(Math.max(1, ms), over);
+      signal.addEventListener('abort', over, { once: true });
+    });
+  }
+}

@@ -1,0 +1,113 @@
+/** The permission that a call was given: looked at once more before it is sent, and told of what came of it. */
+import type { Answer, Ask, Holdup, Outcome, Permit } from '../engine/admission-ports.ts';
+import type { Json } from '../engine/json.ts';
+import type { Clock } from '../engine/ports.ts';
+import type { Place } from './booking.ts';
+import { probed } from './breaker.ts';
+import type { Ledger } from './ledger.ts';
+import { type Caller, standing } from './standing.ts';
+import { raiseGate } from './stops.ts';
+
+/** A parked run is woken so much before its turn: a wake comes by whole seconds, and who is late has lost its place. */
+const EARLY_MS = 1_200;
+/** Waits up to here stay in process. */
+const SHORT_MS = 2_000;
+
+export type Later = Extract<Answer, { type: 'later' }>;
+
+/** `until`: when it may go, ms since the epoch. */
+export function later(until: number, why: Holdup, place: Place | undefined, now: number): Later {
+  const at = place !== undefined && until - now > SHORT_MS ? until - EARLY_MS : until;
+  return place === undefined ? { type: 'later', at, why } : { type: 'later', at, why, place: place as Json };
+}
+
+/** As it was journaled; what cannot be one is as if it were none. */
+export function placeFrom(given: Json | undefined): Place | undefined {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+  if (typeof given.line === 'number') return { line: given.line };
+  return typeof given.ahead === 'number' ? { ahead: given.ahead } : undefined;
+}
+
+export const callerOf = ({ limits, effect, retry }: Ask): Caller => ({
+  limits,
+  isSafe: effect === 'safe',
+  uncounted: retry,
+  place: undefined,
+});
+
+export type Given = {
+  readonly ask: Ask;
+  readonly ledger: Ledger;
+  readonly place: Place | undefined;
+  /** Gives back the connection's place among those in flight. */
+  readonly release?: (() => void) | undefined;
+  /** It is the probe of that name. */
+  readonly probe?: string | undefined;
+};
+
+export type PermitPorts = {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** A write that nobody waits for. */
+  background(work: Promise<unknown>): void;
+};
+
+export class GivenPermit implements Permit {
+  readonly #given: Given;
+  readonly #ports: PermitPorts;
+  #over = false;
+
+  constructor(given: Given, ports: PermitPorts) {
+    this.#given = given;
+    this.#ports = ports;
+  }
+
+  get isProbe(): boolean {
+    return this.#given.probe !== undefined;
+  }
+
+  confirm(): Promise<Later | undefined> | undefined {
+    return this.#given.ledger.isFresh() ? undefined : this.#look();
+  }
+
+  async #look(): Promise<Later | undefined> {
+    const { ask, ledger, place, probe } = this.#given;
+    const { clock, random } = this.#ports;
+    let refusal: Later;
+    try {
+      const record = await ledger.fresh();
+      const now = clock.now();
+      const caller: Caller = { ...callerOf(ask), uncounted: false, place, sending: probe === undefined ? 'call' : 'probe' };
+      const what = standing(record, caller, now, random);
+      if (what.do === 'go') return undefined;
+      refusal = what.do === 'wait' ? later(what.until, what.why, place, now) : later(now, 'breaker', place, now);
+    } catch {
+      // Its place is its own; what it cannot know is whether somebody has been told to wait.
+      if (ask.onError === 'local') return undefined;
+      refusal = later(Math.max(ledger.unreachableUntil(), clock.now() + 1), 'unreachable', place, clock.now());
+    }
+    this.drop();
+    return refusal;
+  }
+
+  report(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#end(outcome.type === 'bad' ? 'bad' : 'good');
+    const { ledger } = this.#given;
+    if (outcome.type === 'throttled') {
+      const { until } = outcome;
+      this.#ports.background(ledger.alter((record, now) => raiseGate(record, until, now)));
+    } else if (outcome.type !== 'neutral') ledger.count(outcome.type === 'good');
+  }
+
+  drop(): void {
+    if (!this.#over) this.#end('not-sent');
+  }
+
+  #end(how: 'good' | 'bad' | 'not-sent'): void {
+    this.#over = true;
+    const { release, probe, ledger } = this.#given;
+    release?.();
+    if (probe !== undefined) this.#ports.background(ledger.alter((record, now) => probed(record, probe, how, now)));
+  }
+}
