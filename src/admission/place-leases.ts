@@ -19,8 +19,6 @@ export type LeasePorts = {
   track(write: Promise<unknown>): void;
 };
 
-export type PlaceLeases = ReturnType<typeof placeLeases>;
-
 /** A lease outlasts what it is for by this: the answer may be that late, and another's clock that far ahead. */
 const SLACK_MS = 1_000;
 const LATEST_ANSWER_MS = SLACK_MS - SKEW_MS;
