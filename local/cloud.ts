@@ -100,18 +100,23 @@ async function compose(options: CloudOptions & { onError: (error: Error) => void
   stops.push(() => client.close());
   await provision(client, stack);
 
+  const maxEnvironments = options.maxEnvironments ?? MAX_ENVIRONMENTS;
+  const inspectorOf = (fn: FunctionDescription) => (options.inspect?.functionName === fn.name ? options.inspect.port : undefined);
   const variablesFor = (fn: FunctionDescription): Record<string, string> => {
     const secrets = resolveSecrets(fn.environment.HOLDFAST_SECRETS);
     return {
       AWS_ENDPOINT_URL: aws.url,
       ...(secrets === undefined ? {} : { HOLDFAST_SECRETS: secrets }),
+      // What is invoked at once is bounded here by environments, whatever the queues may ask for.
+      ...('HOLDFAST_INSTANCES' in fn.environment
+        ? { HOLDFAST_INSTANCES: String(inspectorOf(fn) === undefined ? maxEnvironments : 1) }
+        : {}),
       ...options.variables,
     };
   };
   const pools = new Map<string, Pool>();
   for (const fn of stack.functions) {
-    const maxEnvironments = options.maxEnvironments ?? MAX_ENVIRONMENTS;
-    const inspect = options.inspect?.functionName === fn.name ? options.inspect.port : undefined;
+    const inspect = inspectorOf(fn);
     pools.set(fn.name, createPool({ function: fn, variables: variablesFor(fn), log: logs.of(fn.name), maxEnvironments, inspect }));
   }
   const poolOf = (name: string): Pool => pools.get(name) as Pool;

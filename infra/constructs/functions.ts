@@ -80,6 +80,8 @@ function environment(name: FunctionName, stage: Stage, { queues, tables, payload
     ...(stage.allow.length > 0 ? { HOLDFAST_ALLOW: stage.allow.join(',') } : {}),
     HOLDFAST_FUNCTION_TIMEOUT_MS: String(timeoutOf(name, stage) * 1_000),
     HOLDFAST_RETENTION_DAYS: String(stage.retentionDays),
+    // Only the worker calls APIs.
+    ...(name === 'worker' ? { HOLDFAST_INSTANCES: String(stage.worker.maximumConcurrency) } : {}),
     // Only the API knows a token when it sees one.
     ...(name === 'api' ? { HOLDFAST_API_TOKEN_SHA256: stage.tokenHashes.join(',') } : {}),
     ...variables(stage),

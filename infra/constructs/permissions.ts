@@ -3,7 +3,7 @@ import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { ArnFormat, Stack } from 'aws-cdk-lib/core';
 import type { Construct } from 'constructs';
-import { CREDENTIAL_PREFIX, DUE_INDEX, RECENT_INDEX } from '../../src/aws/table-schema.ts';
+import { ADMISSION_PREFIX, CREDENTIAL_PREFIX, DUE_INDEX, RECENT_INDEX } from '../../src/aws/table-schema.ts';
 import { type Stage, secretsPrefix } from '../config.ts';
 import type { FunctionName } from '../settings.ts';
 import { DEPLOYMENT_KEY } from './deployment-key.ts';
@@ -27,6 +27,10 @@ const TOKENS = ['dynamodb:GetItem'];
 /** A token is renewed under a lease, and a run is noted that waits for one. */
 const USE_CREDENTIALS = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem'];
 const MANAGE_CREDENTIALS = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'];
+/** Records are changed; places are taken, found free, and given back. */
+const ASK_ADMISSION = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Query'];
+/** People look at records, hold connections and release them. */
+const MANAGE_ADMISSION = ['dynamodb:GetItem', 'dynamodb:UpdateItem', 'dynamodb:Query'];
 
 export function functionRole(scope: Construct, name: FunctionName, resources: Resources): Role {
   const role = new Role(scope, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
@@ -59,6 +63,7 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
       ...readPayloads,
       writePayloads,
       { actions: USE_CREDENTIALS, resource: tables.connections.tableArn, partitions: CREDENTIAL_PREFIX },
+      { actions: ASK_ADMISSION, resource: tables.connections.tableArn, partitions: ADMISSION_PREFIX },
       ...secrets(scope, stage, '*'),
     ],
     api: [
@@ -68,6 +73,7 @@ function grants(scope: Construct, { queues, tables, payloads, stage, logGroup }:
       { actions: [...READ_RUNS, ...WRITE_RUNS, ...REMOVE_RUNS], resource: runs },
       { actions: TOKENS, resource: tables.connections.tableArn },
       { actions: MANAGE_CREDENTIALS, resource: tables.connections.tableArn, partitions: CREDENTIAL_PREFIX },
+      { actions: MANAGE_ADMISSION, resource: tables.connections.tableArn, partitions: ADMISSION_PREFIX },
       // What it stores it encrypts first.
       ...secrets(scope, stage, `${DEPLOYMENT_KEY}-*`),
       { actions: ['dynamodb:Query'], resource: `${runs}/index/${RECENT_INDEX}` },

@@ -18,9 +18,14 @@ export type Settings = {
   /** Lower-case hex SHA-256 of each API token. */
   apiTokenHashes: readonly string[];
   retentionDays: number;
+  /** How many of it may run at once: what each may take of a limit when they cannot agree. */
+  instances: number;
 };
 
 const RETENTION_DAYS = 30;
+const INSTANCES = 10;
+/** As many as an account can be given. */
+const MOST_INSTANCES = 100_000;
 /** Lambda's own limits. */
 const SHORTEST_TIMEOUT_MS = 1_000;
 const LONGEST_TIMEOUT_MS = 900_000;
@@ -85,6 +90,7 @@ export function readSettings(env: Env): Settings {
     ),
     apiTokenHashes: list('HOLDFAST_API_TOKEN_SHA256', /^[\da-f]{64}$/i, 'a SHA-256 in hex').map((hash) => hash.toLowerCase()),
     retentionDays: whole('HOLDFAST_RETENTION_DAYS', env.HOLDFAST_RETENTION_DAYS?.trim() || String(RETENTION_DAYS), 1, 3_650),
+    instances: whole('HOLDFAST_INSTANCES', env.HOLDFAST_INSTANCES?.trim() || String(INSTANCES), 1, MOST_INSTANCES),
   };
   if (faults.length > 0) {
     throw new HoldfastError('E_BAD_OPTION', faults.map(({ field, problem }) => `${field} ${problem}`).join('; '), {

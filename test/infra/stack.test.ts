@@ -166,6 +166,7 @@ describe('functions', () => {
       HOLDFAST_SECRETS: 'secrets-manager:holdfast/prod/',
       HOLDFAST_FUNCTION_TIMEOUT_MS: String(Number(lambda(name).resource.Properties.Timeout) * 1_000),
       HOLDFAST_RETENTION_DAYS: '90',
+      ...(name === 'worker' ? { HOLDFAST_INSTANCES: '50' } : {}),
       ...(name === 'api' ? { HOLDFAST_API_TOKEN_SHA256: HASH } : {}),
       ...variables(resolveStage(config, 'prod', { HOLDFAST_API_TOKEN_SHA256: HASH })),
       HOLDFAST_VERSION: VERSION,
@@ -283,12 +284,13 @@ describe('permissions', () => {
   const bucket = 'PayloadsBucket';
   /** The API's tokens are in the same table: nobody reaches them by this. */
   const credentials = 'holdfast-prod-connections, partitions CRED#…';
+  const admission = 'holdfast-prod-connections, partitions ADM#…';
   const logs = (name: string) => {
     const group = [`/aws/lambda/holdfast-prod-${name}`];
     return { 'logs:CreateLogStream': group, 'logs:PutLogEvents': group };
   };
 
-  it('lets the worker work on runs, read the secrets of its stage, and use credentials', () => {
+  it('lets the worker work on runs, read the secrets of its stage, use credentials, and be admitted', () => {
     expect(allowed(prod, 'holdfast-prod-worker')).toEqual({
       ...logs('worker'),
       'sqs:ReceiveMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
@@ -296,11 +298,11 @@ describe('permissions', () => {
       'sqs:GetQueueAttributes': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
-      'dynamodb:GetItem': [credentials, 'holdfast-prod-runs'],
-      'dynamodb:Query': ['holdfast-prod-runs'],
-      'dynamodb:PutItem': [credentials, 'holdfast-prod-runs'],
-      'dynamodb:UpdateItem': [credentials, 'holdfast-prod-runs'],
-      'dynamodb:DeleteItem': [credentials],
+      'dynamodb:GetItem': [admission, credentials, 'holdfast-prod-runs'],
+      'dynamodb:Query': [admission, 'holdfast-prod-runs'],
+      'dynamodb:PutItem': [admission, credentials, 'holdfast-prod-runs'],
+      'dynamodb:UpdateItem': [admission, credentials, 'holdfast-prod-runs'],
+      'dynamodb:DeleteItem': [admission, credentials],
       's3:GetObject': [`${bucket}/*`],
       's3:PutObject': [`${bucket}/*`],
       's3:ListBucket': [bucket],
@@ -308,15 +310,15 @@ describe('permissions', () => {
     });
   });
 
-  it('lets the API start, show and delete runs, look tokens up, and manage credentials, with the key that encrypts them and no other secret', () => {
+  it('lets the API start, show and delete runs, look tokens up, hold connections, and manage credentials, with the key that encrypts them and no other secret', () => {
     expect(allowed(prod, 'holdfast-prod-api')).toEqual({
       ...logs('api'),
       'sqs:SendMessage': ['holdfast-prod-start', 'holdfast-prod-wake'],
       'dynamodb:BatchGetItem': ['holdfast-prod-runs'],
-      'dynamodb:GetItem': ['holdfast-prod-connections', credentials, 'holdfast-prod-runs'],
-      'dynamodb:Query': [credentials, 'holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
+      'dynamodb:GetItem': ['holdfast-prod-connections', admission, credentials, 'holdfast-prod-runs'],
+      'dynamodb:Query': [admission, credentials, 'holdfast-prod-runs', 'holdfast-prod-runs/index/recent'],
       'dynamodb:PutItem': ['holdfast-prod-runs'],
-      'dynamodb:UpdateItem': [credentials, 'holdfast-prod-runs'],
+      'dynamodb:UpdateItem': [admission, credentials, 'holdfast-prod-runs'],
       'dynamodb:DeleteItem': [credentials, 'holdfast-prod-runs'],
       'dynamodb:BatchWriteItem': ['holdfast-prod-runs'],
       's3:GetObject': [`${bucket}/*`],

@@ -107,6 +107,12 @@ test('a function has the environment of the template and of Lambda, and nothing 
   expect(env.HOLDFAST_TEST_LEAK).toBeUndefined();
 });
 
+test('a function that is told how many of it run at once is told how many do here', async () => {
+  const told = triggered({ source: 'export const handler = async () => process.env;', environment: { HOLDFAST_INSTANCES: '50' } });
+  const cloud = await cloudOf(told, { maxEnvironments: 3 });
+  expect(await cloud.invoke('Worker', {})).toMatchObject({ HOLDFAST_INSTANCES: '3' });
+});
+
 test('a bundle that cannot load is an error at the start, with the reason', async () => {
   const broken = triggered({ source: `throw new Error('workflow "a" is registered twice'); export const handler = 1;` });
   await expect(cloudOf(broken)).rejects.toMatchObject({

@@ -43,6 +43,7 @@ describe('settings', () => {
       functionTimeoutMs: 180_000,
       apiTokenHashes: [],
       retentionDays: 30,
+      instances: 10,
     });
   });
 
@@ -54,12 +55,14 @@ describe('settings', () => {
       HOLDFAST_ALLOW: '127.0.0.0/8, ::1/128',
       HOLDFAST_API_TOKEN_SHA256: `${hash},${hash}`,
       HOLDFAST_RETENTION_DAYS: '7',
+      HOLDFAST_INSTANCES: '50',
     });
     expect(settings).toMatchObject({
       secrets: { kind: 'secrets-manager', prefix: 'holdfast/prod/' },
       allow: ['127.0.0.0/8', '::1/128'],
       apiTokenHashes: [hash.toLowerCase(), hash.toLowerCase()],
       retentionDays: 7,
+      instances: 50,
     });
   });
 
@@ -79,6 +82,8 @@ describe('settings', () => {
     ['HOLDFAST_FUNCTION_TIMEOUT_MS', '3 min'],
     ['HOLDFAST_FUNCTION_TIMEOUT_MS', '900001'],
     ['HOLDFAST_RETENTION_DAYS', '0'],
+    ['HOLDFAST_INSTANCES', '0'],
+    ['HOLDFAST_INSTANCES', '2.5'],
     ['HOLDFAST_ALLOW', '10.1.0.0'],
     ['HOLDFAST_API_TOKEN_SHA256', 'local-dev'],
     ['HOLDFAST_WAKE_QUEUE_URL', 'wake'],
