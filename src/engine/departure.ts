@@ -31,24 +31,20 @@ export async function depart(way: Way): Promise<Departure> {
   const { desk, operation, effectful } = way;
   const { clock } = desk;
   if (!hasTime(way)) return notHere(way);
-  let env = operation.admit && envOf(way, whileWanted(way));
-  let admitted = ask(way, env);
-  if (admitted instanceof Promise) {
-    admitted = await admitted;
-    env = undefined;
-  }
+  const env = operation.admit && envOf(way, whileWanted(way));
+  const asked = ask(way, env);
+  let admitted: Admitted | undefined = asked instanceof Promise ? await asked : asked;
   if (isLeft(way)) return drop(admitted);
-  if (admitted && admitted.type !== 'go') return refused(way, admitted);
+  if (admitted !== undefined && admitted.type !== 'go') return refused(way, admitted);
   permitted(way);
-  const asked = clock.now();
-  const turn = desk.slot();
-  const release = turn instanceof Promise ? await turn : turn;
-  if (turn instanceof Promise) env = undefined;
+  const since = clock.now();
+  const place = desk.slot();
+  const release = place instanceof Promise ? await place : place;
   // Those that waited together would be sent together. Now nothing is in the way any more, and the answer is good.
-  if (admitted && clock.now() - asked > STALE_MS && !isLeft(way)) {
+  if (admitted !== undefined && clock.now() - since > STALE_MS && !isLeft(way)) {
     admitted.drop();
     admitted = await ask(way, envOf(way, whileWanted(way)));
-    if (admitted && admitted.type !== 'go') {
+    if (admitted !== undefined && admitted.type !== 'go') {
       release();
       return isLeft(way) ? NONE : refused(way, admitted);
     }
@@ -64,7 +60,8 @@ export async function depart(way: Way): Promise<Departure> {
     drop(admitted);
     return isLeft(way) ? NONE : notHere(way);
   }
-  return { type: 'now', env: effectful || !env ? envOf(way, signalOf(way)) : env, release, started: effectful && first };
+  const waited = effectful || asked instanceof Promise || place instanceof Promise;
+  return { type: 'now', env: env === undefined || waited ? envOf(way, signalOf(way)) : env, release, started: effectful && first };
 }
 
 /** False: the context closed meanwhile, or it was given up. */
