@@ -200,7 +200,8 @@ function checkKeyed(settings: Settings, key: IdempotencyKey | undefined, where: 
 function checkWeight({ weight }: Settings, limits: Core['rateLimits'], where: string): void {
   if (weight === 1) return;
   for (const { requests } of limits) {
-    if (weight > requests) bad(where, 'weight', `must be at most ${requests}, the smallest requests of rateLimit, not ${weight}`);
+    if (weight > requests)
+      bad(where, 'weight', `must be at most ${requests}, the requests of a rateLimit, not ${weight}: it would never be sent`);
   }
 }
 
