@@ -69,7 +69,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse>()
         if (record && queue) void deleter.delete(queue, record.receiptHandle);
       },
     });
-    await deleter.leave();
+    await Promise.all([deleter.leave(), http.admission?.leave()]);
     return { batchItemFailures: kept.map((message) => ({ itemIdentifier: message.id })) };
   });
 

@@ -53,7 +53,13 @@ export function entryView(entry: Entry, seq: number): JournalItem {
   return {
     ...common,
     ...(entry.k === 'retry'
-      ? { next: time(entry.next), issuedAt: time(entry.issuedAt), attempt: entry.attempt, throttles: entry.throttles }
+      ? {
+          next: time(entry.next),
+          issuedAt: time(entry.issuedAt),
+          attempt: entry.attempt,
+          throttles: entry.throttles,
+          ...(entry.why === undefined ? {} : { waitsFor: entry.why }),
+        }
       : {}),
     ...('error' in entry && entry.error ? { error: redactError(entry.error) } : {}),
     ...('value' in entry && entry.value ? excerpt(entry.value) : {}),

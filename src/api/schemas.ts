@@ -79,6 +79,12 @@ export const JournalItem = named(
     sending: z.optional(told('Of a `start`: which sending this is.', z.int())),
     next: z.optional(told('Of a `retry`: not before then.', z.iso.datetime())),
     issuedAt: z.optional(told('Of a `retry`: counted since then.', z.iso.datetime())),
+    waitsFor: z.optional(
+      told(
+        'Of a `retry` that was not sent because it was not its turn: what held it up, one of `hold`, `breaker`, `concurrency`, `gate`, `budget`, `rate`, `unreachable`.',
+        z.string(),
+      ),
+    ),
     attempt: z.optional(z.int()),
     throttles: z.optional(z.int()),
     attempts: z.optional(

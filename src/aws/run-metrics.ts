@@ -30,6 +30,9 @@ export function metricsObserver(emf: Emf): Observer {
       case 'batch.handled':
         emf.value('BatchSize', 'Count', event.messages);
         break;
+      case 'call.deferred':
+        if (event.target !== undefined) emf.count('Deferred', { Connection: event.target });
+        break;
       case 'call.attempt':
         callSent(emf, event);
     }

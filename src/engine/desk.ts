@@ -78,6 +78,8 @@ export type Desk = {
   sending(task: Task, now: boolean): void;
   /** `startedAt`: milliseconds since the epoch. */
   attempted(task: Task, attempt: number, startedAt: number, verdict: Verdict): void;
+  /** It was not its turn, and is parked until `until`. */
+  deferred(task: Task, why: string, until: number): void;
   /** Results of unsafe operations for a run that is no longer ours, or no longer here. */
   late(task: Task, late: Omit<Late, 'incarnation'>): void;
   /** The context is closed: what is received now has nobody to be delivered to. */

@@ -179,6 +179,17 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       const how = { attempt, outcome: type, startedAt, record: told ?? null };
       observe(target === undefined ? { ...what, ...how } : { ...what, target, ...how });
     },
+    deferred({ id, operation: { label, target } }, why, until) {
+      observe({
+        type: 'call.deferred',
+        ...about,
+        call: id,
+        operation: label,
+        ...(target === undefined ? {} : { target }),
+        why,
+        until,
+      });
+    },
   };
 
   const loading = { run: desk.run, services: options.services, payloads: options.payloads };

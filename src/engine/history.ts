@@ -20,10 +20,14 @@ export type Progress = {
   sentBefore?: true;
   /** A sending is recorded after which nothing was: the worker died, or is still at it. */
   open: boolean;
+  /** One before the last entry had been broken off, and may have happened. */
+  interrupted?: true;
   /** Nobody knows whether the last sending happened. */
   unknown?: ErrorData;
   issuedAt?: number;
   next?: number;
+  /** Given to it while it waits to be sent. */
+  place?: Json;
   attempt: number;
   throttles: number;
   /** Attempts of which the journal tells. */
@@ -125,6 +129,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         if (entry.key !== undefined) known.key ??= entry.key;
         known.open = true;
         delete known.unknown;
+        delete known.place;
         break;
       case 'retry':
         known.open = false;
@@ -132,6 +137,9 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         known.issuedAt = entry.issuedAt;
         known.attempt = entry.attempt;
         known.throttles = entry.throttles;
+        if (entry.interrupted) known.interrupted = true;
+        if (entry.place === undefined) delete known.place;
+        else known.place = entry.place;
         break;
       case 'unknown':
         known.open = false;
@@ -144,6 +152,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
           delete known.sentBefore;
         }
         delete known.unknown;
+        delete known.interrupted;
         delete known.firstSentAt;
         delete known.body;
         delete known.key;
@@ -173,6 +182,7 @@ function startAnew(known: Progress, at: number): boolean {
   known.throttles = 0;
   known.told = 0;
   delete known.next;
+  delete known.place;
   known.issuedAt = at;
   if (known.unknown) return false;
   known.attempt = 1;

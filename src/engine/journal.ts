@@ -41,6 +41,11 @@ export type Entry =
       issuedAt: number;
       attempt: number;
       throttles: number;
+      /** A sending before that was broken off, and may have happened. */
+      interrupted?: true;
+      /** It was not its turn: what held it up, and its place there. */
+      why?: string;
+      place?: Json;
       error?: ErrorData;
       attempts?: Json[];
     }

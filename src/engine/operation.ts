@@ -34,6 +34,11 @@ export type Operation = {
   readonly timeout: number;
   /** User code's own. An abort is the operation's outcome, delivered like any other: nothing reaches user code out of band. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether it may be sent now: asked before every attempt, before anything is spent on it or written down. May take some seconds;
+   * ends early when `env.signal` aborts. Absent: it always may.
+   */
+  admit?(env: AttemptEnv): Admitted | Promise<Admitted>;
   /** One try. Must not reject: what it throws is a fault of its own and fails the operation. */
   attempt(env: AttemptEnv): Promise<Verdict | Live>;
   /** Asked when an unsafe operation may have happened; absent: `pause`. */
@@ -50,6 +55,14 @@ export type Operation = {
   /** The error that user code sees, from its data. Default: a HoldfastError. */
   revive?(error: ErrorData, value: string | undefined): Error;
 };
+
+export type Admitted =
+  /** It may. `drop`: it is not sent after all. Called at most once, and never once an attempt has begun. */
+  | { readonly type: 'go'; drop(): void }
+  /** Not before `at` (ms since the epoch); then it is asked again, maybe in another process, with `place`. Uses up nothing. `why`: for people, one word. */
+  | { readonly type: 'later'; readonly at: number; readonly why: string; readonly place?: Json }
+  /** Never. */
+  | { readonly type: 'fail'; readonly error: ErrorData };
 
 /** What an attempt may know. The same shape serves calls made outside a run, where `run` is absent. */
 export type AttemptEnv = {
@@ -68,6 +81,8 @@ export type AttemptEnv = {
   readonly issuedAt: number;
   /** When its first START was written, if there is one. */
   readonly firstSentAt?: number;
+  /** What it was given when it was last asked whether it may be sent, if it was put off then. Forgotten once it was sent. */
+  readonly place?: Json;
   /** Retries made within this delivery so far: at most 2 are made in process. */
   readonly quickRetries: number;
   /** Milliseconds left in this invocation for waiting and working; Infinity outside Lambda. */
@@ -120,7 +135,16 @@ export type Verdict =
   /** Final. */
   | { type: 'fail'; error: ErrorData; value?: string; record?: Json }
   /** Not before `at` (ms since the epoch). The attempt is known to have had no effect, or the operation is not `unsafe`. */
-  | { type: 'again'; at: number; counts: 'attempt' | 'throttle' | 'nothing'; error: ErrorData; record?: Json }
+  | {
+      type: 'again';
+      at: number;
+      counts: 'attempt' | 'throttle' | 'nothing';
+      error: ErrorData;
+      record?: Json;
+      /** It was held up at the last moment, by this, and nothing was sent: as when `admit` answers `later`. */
+      why?: string;
+      place?: Json;
+    }
   /** Sent, and nobody knows. Only for `unsafe`, or `keyed` past its `keyTtl`. */
   | { type: 'unknown'; error: ErrorData; record?: Json }
   /** From `unknown()` alone: it did not happen; send it as new, not before `at` (ms since the epoch). Uses up an attempt. */

@@ -233,6 +233,17 @@ export type EngineEvent =
       startedAt: number;
       record: Json;
     }
+  /** It was not sent, because it was not its turn, and its run is parked until then (ms since the epoch). `why`: what held it up. */
+  | {
+      type: 'call.deferred';
+      run: string;
+      workflow: string;
+      call: string;
+      operation: string;
+      target?: string;
+      why: string;
+      until: number;
+    }
   /** A batch of messages is done with. `runs`: how many runs they were for; `kept`: messages that must come again. */
   | { type: 'batch.handled'; messages: number; runs: number; kept: number; ms: number }
   | { type: 'log'; run: string; workflow: string; level: 'debug' | 'info' | 'warn' | 'error'; message: string; data?: Json }

@@ -1,5 +1,7 @@
 /** One attempt of a call, from request to verdict: prepares, sends and classifies. Decides no row: that is classify.ts. What follows from failing is failing.ts. */
+import type { Permit } from '../engine/admission-ports.ts';
 import type { AttemptEnv, Live, Verdict } from '../engine/operation.ts';
+import { confirmed, GOOD, leave, report, tell } from './admit.ts';
 import { isSource, type Source } from './bodies/body.ts';
 import { keepBody } from './bodies/keep.ts';
 import type { OpenSink } from './bodies/sink.ts';
@@ -25,21 +27,34 @@ export type Memory = {
   readonly spooled: Spooled;
   /** What it came to, in the journal's form and before that was made of it: until it is delivered. */
   given?: { readonly text: string; readonly stored: StoredReply } | undefined;
+  /** For the attempt that comes next, or is being made; nothing was reported yet. */
+  permit?: Permit | undefined;
 };
 
-export async function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
+export function attempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
+  const made = makeAttempt(call, memory, env, traceparent);
+  if (memory.permit === undefined) return made;
+  // A judge of the user's that throws is his mistake, and must not keep a place for ever.
+  return made.catch((thrown: unknown) => {
+    leave(memory, true);
+    throw thrown;
+  });
+}
+
+async function makeAttempt(call: Call, memory: Memory, env: AttemptEnv, traceparent: string | undefined): Promise<Verdict | Live> {
   const http = runtimeOf(env.services);
   const began = env.clock.now();
   /** Preparing and sending together stay within the total: no more was reserved of the invocation and of its lease. */
   const left = () => call.settings.limits.total - (env.clock.now() - began);
   // Of attempts that another worker made all that is known is that there were some.
   memory.maybeDone ??= env.interrupted === true || env.attempt > 1;
+  let sent = false;
   let prepared: Prepared;
   try {
     if (call.load) await call.load();
     prepared = await inTime(prepare(call, http, env), left(), env);
   } catch (error) {
-    return (await failing()).unprepared(call, env, error);
+    return unprepared(error);
   }
   let fresh = call.effect === 'unsafe' || memory.fresh;
   let refreshable = call.core.auth !== undefined;
@@ -48,14 +63,22 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
     let upload: Upload | undefined;
     try {
       if (isSource(call.body)) upload = await inTime(open(call, http, env, memory), left(), env);
+      const confirming = sent ? undefined : confirmed(call, memory, env);
+      const heldUp = confirming && (await inTime(confirming, left(), env));
+      if (heldUp !== undefined) {
+        upload?.drop();
+        return heldUp;
+      }
     } catch (error) {
-      return (await failing()).unprepared(call, env, error);
+      upload?.drop();
+      return unprepared(error);
     }
     // A slow secret, or a process that was frozen meanwhile: by now another worker may have sent it.
     if (left() <= 0) {
       upload?.drop();
-      return (await failing()).unprepared(call, env, tooLate());
+      return unprepared(tooLate());
     }
+    sent = true;
     let event = await sending({ fresh, left: left(), traceparent, upload });
     if ('type' in event) return event;
     if (event.phase !== 'answered') upload?.drop();
@@ -80,9 +103,10 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
         renewed = await inTime(prepare(call, http, env, prepared.credential), left(), env);
       } catch (error) {
         // A person must act, or a token could not be got just now. Nothing was done: a 401 says so.
-        const { isAboutCredentials, unprepared } = await failing();
-        if (isAboutCredentials(error))
-          return { ...unprepared(call, env, error), record: recordOf(decision, event, hints, env.attempt, resent) };
+        if ((await failing()).isAboutCredentials(error)) {
+          report(memory, GOOD);
+          return { ...(await unprepared(error)), record: recordOf(decision, event, hints, env.attempt, resent) };
+        }
         return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);
       }
       if (renewed.credential?.version !== prepared.credential?.version) {
@@ -93,6 +117,11 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
       return conclude(call, classify(event, call.effect, { ...facts, refreshable }), event, hints, env, memory, resent);
     }
     return conclude(call, decision, event, hints, env, memory, resent);
+  }
+
+  async function unprepared(error: unknown): Promise<Verdict> {
+    leave(memory, sent);
+    return (await failing()).unprepared(call, env, error);
   }
 
   /** To be judged: without secrets, and with what the connection's own judges look at. */
@@ -125,15 +154,16 @@ export async function attempt(call: Call, memory: Memory, env: AttemptEnv, trace
   }
 
   /** Of an event after which nothing is sent again within this attempt. */
-  async function conclusion(event: WireEvent): Promise<Verdict> {
-    const judged = await ready(event);
-    const { facts, hints } = factsOf(judged.event, call, {
-      ...judged,
-      now: env.clock.now(),
-      refreshable: false,
-      maybeDone: memory.maybeDone,
-    });
-    return conclude(call, classify(judged.event, call.effect, facts), judged.event, hints, env, memory, resent);
+  async function conclusion(event: WireEvent, brokenOff: boolean): Promise<Verdict> {
+    try {
+      const judged = await ready(event);
+      const now = env.clock.now();
+      const { facts, hints } = factsOf(judged.event, call, { ...judged, now, refreshable: false, maybeDone: memory.maybeDone });
+      return conclude(call, classify(judged.event, call.effect, facts), judged.event, hints, env, memory, resent, brokenOff);
+    } catch (thrown) {
+      leave(memory, sent);
+      throw thrown;
+    }
   }
 }
 
@@ -246,7 +276,10 @@ function conclude(
   env: AttemptEnv,
   memory: Memory,
   resent: boolean,
+  brokenOff = false,
 ): Verdict | Promise<Verdict> {
+  if (memory.permit !== undefined)
+    tell(memory, { call, decision, event, hints, now: env.clock.now(), brokenOff: brokenOff || env.signal.aborted });
   const record = recordOf(decision, event, hints, env.attempt, resent);
   const stored = event.phase === 'answered' && decision.act !== 'unknown' ? storedOf(event) : undefined;
   const value = stored && JSON.stringify(stored);

@@ -1,15 +1,16 @@
 /** A connection as calls see it: its options checked once and turned into what every call needs. */
-import { milliseconds } from '../engine/duration.ts';
+import type { AdmissionKey, Limit } from '../engine/admission-ports.ts';
 import type { Effect } from '../engine/operation.ts';
 import { type Auth, isAuth } from './auth/auth.ts';
 import { type AccountBaseUrl, accountBase, type Base, baseOf } from './base-url.ts';
 import { type Allowed, compileAllow } from './guard/guard.ts';
 import { isSendableHeader, reservedHeader } from './headers.ts';
-import type { ConnectionOptions, RateLimit, RouteOptions } from './options.ts';
+import { concurrencyOf, onErrorOf, ratesOf } from './limits.ts';
+import type { ConnectionOptions, RouteOptions } from './options.ts';
 import type { Paging } from './paging/paging.ts';
 import { pathPattern } from './path.ts';
 import { lent } from './profile.ts';
-import { bad, COMMON_FIELDS, DEFAULTS, onlyKnown, positive, type Settings, settle, wholeNumber } from './settings.ts';
+import { bad, COMMON_FIELDS, DEFAULTS, onlyKnown, positive, type Settings, settle } from './settings.ts';
 
 export type Route = {
   readonly method?: string;
@@ -51,7 +52,12 @@ export type Core = {
   readonly allowed: Allowed;
   readonly connectTimeout: number;
   /** For each account by itself: admission counts by (connection, account). */
-  readonly rateLimits: readonly { readonly requests: number; readonly per: number }[];
+  readonly rateLimits: readonly Limit[];
+  /** 0: any number. */
+  readonly concurrency: number;
+  readonly onAdmissionError: 'wait' | 'local';
+  /** Under which its limits are kept. */
+  readonly admissionKey: AdmissionKey;
   readonly paging?: Paging;
   readonly accountUrl?: AccountBaseUrl;
   /** The path of its GraphQL. */
@@ -70,6 +76,8 @@ const CONNECTION_FIELDS = new Set<string>([
   'auth',
   'idempotencyKey',
   'rateLimit',
+  'concurrency',
+  'onAdmissionError',
   'allow',
   'routes',
   'connectTimeout',
@@ -101,6 +109,8 @@ export function makeCore(given: ConnectionOptions): Core {
   const settings = settle(profile === undefined ? DEFAULTS : settle(DEFAULTS, profile, `${where}: profile`), given, where);
   const key = options.idempotencyKey === undefined ? undefined : keyOf(options.idempotencyKey, where);
   checkKeyed(settings, key, where);
+  const rateLimits = ratesOf(options.rateLimit, where);
+  checkWeight(settings, rateLimits, where);
   const { paging, unavailableMeansUntouched: untouched } = options;
   if (paging !== undefined && typeof paging?.walk !== 'function')
     bad(where, 'paging', 'must be byLink(), byCursor(…) or another of their kin');
@@ -118,12 +128,15 @@ export function makeCore(given: ConnectionOptions): Core {
     perAccount: auth?.perAccount === true || typeof options.baseUrl === 'function',
     ...(auth === undefined ? {} : { auth }),
     settings,
-    routes: routesOf(given.routes, settings, key, where),
-    profiled: routesOf(profile?.routes, settings, key, `${where}: profile`),
+    routes: routesOf(given.routes, settings, { key, rateLimits }, where),
+    profiled: routesOf(profile?.routes, settings, { key, rateLimits }, `${where}: profile`),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     allowed: compileAllow(options.allow ?? [], where),
     connectTimeout: options.connectTimeout === undefined ? 3_000 : positive(options.connectTimeout, where, 'connectTimeout'),
-    rateLimits: ratesOf(options.rateLimit, where),
+    rateLimits,
+    concurrency: concurrencyOf(options.concurrency, where),
+    onAdmissionError: onErrorOf(options.onAdmissionError, where),
+    admissionKey: { connection: name },
     ...(paging === undefined ? {} : { paging }),
     graphql: options.graphql ?? '/graphql',
     judge: options,
@@ -139,6 +152,7 @@ export function forAccount(core: Core, account: string): Core {
   return {
     ...core,
     account,
+    admissionKey: { connection: core.name, account },
     id: `${core.name}@${encodeURIComponent(account)}`,
     ...(accountUrl === undefined ? {} : { baseFor: (metadata) => accountBase(accountUrl, account, metadata, where) }),
   };
@@ -163,6 +177,7 @@ export function settingsFor(core: Core, method: string, path: string): Settings 
 /** RFC 9110, section 9.2; POST and PATCH are repeatable where the API honours a key. */
 export function effectOf(core: Core, settings: Settings, method: string, where: string): Effect {
   checkKeyed(settings, core.idempotencyKey, where);
+  checkWeight(settings, core.rateLimits, where);
   if (settings.effects !== undefined) return settings.effects;
   switch (method) {
     case 'GET':
@@ -181,7 +196,18 @@ function checkKeyed(settings: Settings, key: IdempotencyKey | undefined, where: 
   if (settings.effects === 'keyed' && key === undefined) bad(where, 'effects', "cannot be 'keyed': the connection has no idempotencyKey");
 }
 
-function routesOf(routes: readonly RouteOptions[] | undefined, base: Settings, key: IdempotencyKey | undefined, where: string): Route[] {
+/** Heavier than a limit it would wait for ever. */
+function checkWeight({ weight }: Settings, limits: Core['rateLimits'], where: string): void {
+  if (weight === 1) return;
+  for (const { requests } of limits) {
+    if (weight > requests)
+      bad(where, 'weight', `must be at most ${requests}, the requests of a rateLimit, not ${weight}: it would never be sent`);
+  }
+}
+
+type Bounds = { readonly key: IdempotencyKey | undefined; readonly rateLimits: Core['rateLimits'] };
+
+function routesOf(routes: readonly RouteOptions[] | undefined, base: Settings, { key, rateLimits }: Bounds, where: string): Route[] {
   if (routes === undefined) return [];
   if (!Array.isArray(routes)) bad(where, 'routes', 'must be a list');
   return routes.map((route, index) => {
@@ -193,6 +219,7 @@ function routesOf(routes: readonly RouteOptions[] | undefined, base: Settings, k
     const over = (beneath: Settings) => settle(beneath, route, here);
     const settings = over(base);
     checkKeyed(settings, key, here);
+    checkWeight(settings, rateLimits, here);
     return {
       ...(route.method === undefined ? {} : { method: route.method.toUpperCase() }),
       matches: pathPattern(route.path),
@@ -219,16 +246,4 @@ function keyOf(key: NonNullable<ConnectionOptions['idempotencyKey']>, where: str
   const format = key.format ?? 'raw';
   if (format !== 'raw' && format !== 'quoted') bad(where, 'idempotencyKey.format', "must be 'raw' or 'quoted'");
   return { header, quoted: format === 'quoted', ttl };
-}
-
-function ratesOf(limits: ConnectionOptions['rateLimit'], where: string): Core['rateLimits'] {
-  if (limits === undefined) return [];
-  const list: readonly RateLimit[] = Array.isArray(limits) ? limits : [limits as RateLimit];
-  return list.map((limit) => {
-    if (typeof limit !== 'object' || limit === null) bad(where, 'rateLimit', "must be an object such as { requests: 100, per: '1s' }");
-    onlyKnown(limit, new Set(['requests', 'per']), `${where}: rateLimit`);
-    const per = milliseconds(limit.per, `${where}: rateLimit.per`);
-    if (per === 0) bad(where, 'rateLimit.per', 'must be longer than 0');
-    return { requests: wholeNumber(limit.requests, 1, where, 'rateLimit.requests'), per };
-  });
 }

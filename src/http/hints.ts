@@ -53,6 +53,23 @@ export function readHints(headers: Readonly<Record<string, string>>, now: number
   return { ...(found === undefined ? {} : { hint: found }), retryAfter: hint !== undefined, exhausted: quota.exhausted, ignored };
 }
 
+/** Of any answer, a success too: how long its quota is used up, ms > 0. `undefined` where it says no such thing. */
+export function exhaustedFor(headers: Readonly<Record<string, string>>, now: number): number | undefined {
+  if (!hasQuota(headers)) return undefined;
+  const names = Object.keys(headers).filter((name) => QUOTA.test(name));
+  const { exhausted, hint } = readQuota(headers, names, sentAt(headers, now), false, []);
+  return exhausted && hint !== undefined && hint.delay > 0 ? hint.delay : undefined;
+}
+
+/** Asked of every answer, of which most have none. */
+function hasQuota(headers: Readonly<Record<string, string>>): boolean {
+  for (const name in headers) {
+    const first = name[0];
+    if ((first === 'r' || first === 'x') && QUOTA.test(name)) return true;
+  }
+  return false;
+}
+
 /** When the reply was sent, by the API's own clock. */
 export function sentAt(headers: Readonly<Record<string, string>>, now: number): number {
   return (headers.date === undefined ? undefined : httpDate(headers.date, now)) ?? now;

@@ -24,8 +24,8 @@ type Sent = {
   /** Where the body of a reply goes that is not given as it comes. */
   readonly keep: OpenSink;
   readonly send: (how: { sink: OpenSink; signal: AbortSignal }) => Promise<WireEvent>;
-  /** What an event comes to after which nothing is sent again. */
-  readonly conclusion: (event: WireEvent) => Promise<Verdict>;
+  /** What an event comes to after which nothing is sent again. `brokenOff`: by us. */
+  readonly conclusion: (event: WireEvent, brokenOff: boolean) => Promise<Verdict>;
 };
 
 /** The event that a sending ends in; or, if a reply begins that user code is given while it comes, its beginning. */
@@ -38,7 +38,7 @@ export async function sendLive({ call, http, secrets, env, keep, send, conclusio
   void sent.then(async (event) => {
     // A function of the user's that throws must not leave the reply open for ever.
     const fault = (thrown: unknown): Verdict => ({ type: 'fail', error: toErrorData(thrown, 'E_INTERNAL') });
-    await live.over(event, await conclusion(event).catch(fault));
+    await live.over(event, await conclusion(event, stopped.signal.aborted).catch(fault));
   });
   return { type: 'live', reply: first };
 }

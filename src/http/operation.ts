@@ -2,6 +2,7 @@
 import type { ErrorData } from '../engine/errors.ts';
 import type { AttemptEnv, Live, LoadEnv, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
+import { admit } from './admit.ts';
 import { attempt, type Memory } from './attempt.ts';
 import { fingerprint, isSource } from './bodies/body.ts';
 import type { Call } from './call.ts';
@@ -52,6 +53,7 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(effect === 'keyed' && core.idempotencyKey ? { keyTtl: core.idempotencyKey.ttl } : {}),
     timeout: settings.limits.total,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
+    admit: (env) => admit(call, memory, env),
     attempt: (env) => traced(call, env, (traceparent) => sealed(call, env, replies, attempt(call, memory, env, traceparent))),
     unknown: (env) => sealed(call, env, replies, unknown(call, env)),
     // Most replies are in the journal, in clear and with their body.

@@ -76,6 +76,8 @@ export type CommonOptions = {
    * change it is a change to running workflows.
    */
   hidePath?: boolean;
+  /** As how many requests it counts for `rateLimit`: a whole number from 1 to the smallest `requests`. Default 1. */
+  weight?: number;
   /** Idempotent calls: `true` for 404, 410 and 412, or statuses, with which a later attempt counts as done, since an earlier one may have done it. */
   goneIsDone?: boolean | readonly number[];
 };
@@ -87,7 +89,14 @@ export type RouteOptions = CommonOptions & {
   path: string;
 };
 
-export type RateLimit = { requests: number; per: Duration };
+export type RateLimit = {
+  /** Whole number from 1. */
+  requests: number;
+  /** In any stretch of time of this length. */
+  per: Duration;
+  /** How many may go at once after a quiet time: a whole number from 1 to `requests`. Default 1, which spreads them evenly. */
+  burst?: number;
+};
 
 export type IdempotencyKeyOptions = {
   /** How long the API keeps a key, counted from the first sending: older ones are unknown, not sent again. Default 23 h. */
@@ -121,8 +130,19 @@ export type ConnectionOptions = CommonOptions & {
   auth?: Auth;
   /** Only for APIs that honour it: it makes POST and PATCH repeatable. */
   idempotencyKey?: IdempotencyKeyOptions;
-  /** Kept for the fleet's admission, which does not hold calls back yet; a throttle without a hint waits at least `per`. */
+  /**
+   * What the API allows, at most 5 limits that all hold: kept over the whole fleet, for each account by itself. A call that would be one
+   * too many is not sent but waits for its turn; that uses up no attempt. A throttle without a hint waits at least the longest `per`.
+   * Default: none.
+   */
   rateLimit?: RateLimit | readonly RateLimit[];
+  /** Calls in flight at once, exactly, over the whole fleet and for each account by itself: 1–50. Default: any number. */
+  concurrency?: number;
+  /**
+   * While what the fleet knows of the API cannot be read: calls wait (`wait`, the default), or each process keeps to its own share of
+   * the limits (`local`).
+   */
+  onAdmissionError?: 'wait' | 'local';
   /** Addresses, CIDR ranges and hosts (`name` or `name:port`) open besides public https on port 443; they may use plain http. */
   allow?: readonly string[];
   routes?: readonly RouteOptions[];

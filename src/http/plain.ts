@@ -1,5 +1,6 @@
 /** A call outside any run: the same operation, the same decisions, with real waits, and nothing kept. */
 import type { ErrorData } from '../engine/errors.ts';
+import type { Json } from '../engine/json.ts';
 import type { AttemptEnv, Live, Operation, Verdict } from '../engine/operation.ts';
 import type { Clock } from '../engine/ports.ts';
 import { reviveCallError } from './errors.ts';
@@ -25,6 +26,7 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
   let throttles = 0;
   let quickRetries = 0;
   let unknown: ErrorData | undefined;
+  let place: Json | undefined;
 
   const env = (): AttemptEnv => ({
     op: operation.identity,
@@ -33,6 +35,7 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
     throttles,
     issuedAt,
     ...(firstSentAt === undefined ? {} : { firstSentAt }),
+    ...(place === undefined ? {} : { place }),
     quickRetries,
     remaining: Number.POSITIVE_INFINITY,
     signal,
@@ -46,6 +49,17 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
     let verdict: Verdict | Live;
     if (unknown && operation.unknown) verdict = await operation.unknown(env());
     else {
+      const asked = operation.admit?.(env());
+      const admitted = asked instanceof Promise ? await asked : asked;
+      if (admitted?.type === 'go' && signal.aborted) admitted.drop();
+      signal.throwIfAborted();
+      if (admitted?.type === 'fail') throw revive(admitted.error);
+      place = admitted?.type === 'later' ? admitted.place : undefined;
+      if (admitted?.type === 'later') {
+        // In the past it would be asked without end in one and the same millisecond.
+        await until(Math.max(admitted.at, clock.now() + 1), clock, signal);
+        continue;
+      }
       firstSentAt ??= clock.now();
       verdict = await operation.attempt(env());
     }
@@ -80,7 +94,8 @@ export async function callPlainly(operation: Operation, options: PlainOptions): 
       case 'again':
         if (verdict.counts === 'attempt') attempt += 1;
         if (verdict.counts === 'throttle') throttles += 1;
-        quickRetries += 1;
+        if (verdict.why === undefined) quickRetries += 1;
+        place = verdict.place;
         await until(verdict.at, clock, signal);
         break;
     }

@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type { Admission } from '../engine/admission-ports.ts';
 import type { CredentialStore } from '../engine/credential-ports.ts';
 import { HoldfastError } from '../engine/errors.ts';
 import { type Entry, isValued } from '../engine/journal.ts';
@@ -35,6 +36,8 @@ export type HttpRuntime = {
   credentials(): Promise<CredentialStore>;
   /** For the pieces of all bodies that are too large for memory. */
   readonly rooms: Rooms;
+  /** Asked before every attempt. Absent: nobody is, and each call goes when it likes. */
+  readonly admission?: Admission | undefined;
   /** Makes spans of attempts. */
   readonly tracer?: CallTracer | undefined;
   /** The run whose trace calls made without a run belong to: those of a reconciler. */
@@ -49,6 +52,8 @@ export type HttpRuntimeOptions = TransportOptions & {
   /** Asked for with the first call that needs it. Default: in memory, for this process alone. */
   readonly credentials?: () => Promise<CredentialStore>;
   readonly tracer?: CallTracer | undefined;
+  /** What the fleet knows of each API, and lets through. Default: none, so that no limit of a connection is kept. */
+  readonly admission?: Admission | undefined;
 };
 
 export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
@@ -76,6 +81,7 @@ export function httpRuntime(options: HttpRuntimeOptions): HttpRuntime {
     clock: options.clock,
     entropy: options.entropy ?? plainEntropy,
     tracer: options.tracer,
+    admission: options.admission,
     rooms: rooms(options.clock),
     sign: async (material) =>
       createHmac('sha256', await theKey())

@@ -39,6 +39,8 @@ export type Settings = {
   /** Absent: nothing. */
   readonly encrypt?: readonly JsonPath[];
   readonly goneIsDone: ReadonlySet<number>;
+  /** As how many requests it counts. */
+  readonly weight: number;
 };
 
 export const DEFAULTS: Settings = Object.freeze({
@@ -51,6 +53,7 @@ export const DEFAULTS: Settings = Object.freeze({
   redirects: 'error',
   onTruncated: 'reply',
   goneIsDone: new Set<number>(),
+  weight: 1,
 });
 
 export const COMMON_FIELDS = [
@@ -68,6 +71,7 @@ export const COMMON_FIELDS = [
   'encrypt',
   'hidePath',
   'goneIsDone',
+  'weight',
 ] as const satisfies readonly (keyof CommonOptions)[];
 
 /** `where`: the owner for errors, such as `connection "crm"`. */
@@ -112,6 +116,7 @@ export function settle(base: Settings, options: CommonOptions, where: string): S
     ...encryptOf(base.encrypt, options.encrypt, where),
     ...(oneOf(options.hidePath ?? base.hidePath ?? false, [true, false], where, 'hidePath') ? { hidePath: true } : {}),
     goneIsDone: options.goneIsDone === undefined ? base.goneIsDone : goneOf(options.goneIsDone, where),
+    weight: options.weight === undefined ? base.weight : wholeNumber(options.weight, 1, where, 'weight'),
   };
 }
 

@@ -4,21 +4,24 @@ import { expect, test } from 'vitest';
 import type { Scope } from '../../src/engine/context.ts';
 import { identify, mapScopes } from '../../src/engine/identity.ts';
 import { decodeEntries, type Entry } from '../../src/engine/journal.ts';
-import type { Effect, Operation } from '../../src/engine/operation.ts';
+import type { Admitted, Effect, Operation } from '../../src/engine/operation.ts';
 import { sleep } from '../../src/engine/verbs.ts';
 import { workflow } from '../../src/engine/workflow.ts';
 import { runThroughChaos } from '../support/engine/chaos.ts';
 import { noise } from '../support/engine/durable.ts';
-import { createRig, done, type Rig } from '../support/engine/rig.ts';
+import { again, createRig, done, type Rig } from '../support/engine/rig.ts';
 
 const runs = { numRuns: Number(process.env.FUZZ_RUNS ?? 60) };
 
-type Step = { effect: Effect; ms: number; pause: number; bytes: number };
+/** How a sending is held up before it goes: at once, by what is asked before it, or at the very last moment. */
+type Held = { how: 'not' | 'asking' | 'before' | 'at last'; ms: number };
+type Step = { effect: Effect; ms: number; pause: number; bytes: number; held: Held };
 const step = fc.record({
   effect: fc.constantFrom<Effect>('safe', 'safe', 'idempotent', 'keyed', 'unsafe'),
   ms: fc.integer({ min: 0, max: 40 }),
   pause: fc.constantFrom(0, 0, 0, 5, 3_600_000),
   bytes: fc.constantFrom(10, 10, 10, 3_000, 40_000),
+  held: fc.record({ how: fc.constantFrom('not', 'not', 'asking', 'before', 'at last'), ms: fc.constantFrom(0, 20, 700, 3_600_000) }),
 });
 const branches = fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 });
 
@@ -28,6 +31,7 @@ function watched(program: Step[][]) {
   let observed: string[] = [];
   const mayCountOn = new Map<string, string[]>();
   const made = new Map<string, number>();
+  const heldUp = new Set<string>();
   let serial = 0;
   const definition = workflow({
     name: 'w',
@@ -42,7 +46,12 @@ function watched(program: Step[][]) {
             mayCountOn.set(label, [...observed]);
             const answer = rig.call(label, one.effect, {
               ms: one.ms,
-              answer: () => {
+              ...(one.held.how === 'not' ? {} : { admit: admit(label, one.held) }),
+              answer: ({ clock }) => {
+                if (one.held.how === 'at last' && !heldUp.has(label)) {
+                  heldUp.add(label);
+                  return { ...again(clock.now() + one.held.ms, 'nothing'), why: 'gate', place: label };
+                }
                 if (one.effect === 'unsafe') made.set(label, (made.get(label) ?? 0) + 1);
                 return done(`${label}=${serial++} ${noise(one.bytes, label)}`);
               },
@@ -55,6 +64,16 @@ function watched(program: Step[][]) {
       return results.length;
     },
   });
+  const admit =
+    (label: string, { how, ms }: Held): NonNullable<Operation['admit']> =>
+    ({ clock, place }) => {
+      const go: Admitted = { type: 'go', drop() {} };
+      if (how === 'asking') return new Promise((answer) => clock.timer(Math.min(ms, 2_000), () => answer(go)));
+      if (how !== 'before' || heldUp.has(label)) return go;
+      if (place !== undefined && place !== label) throw new Error(`${label} was given the place of ${JSON.stringify(place)}`);
+      heldUp.add(label);
+      return { type: 'later', at: clock.now() + ms, why: 'rate', place: label };
+    };
   rig = createRig({ workflows: [definition] });
   const check = (label: string, op: string, effect: Effect) => {
     if (effect === 'safe') return;

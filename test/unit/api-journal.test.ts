@@ -36,6 +36,18 @@ const ENTRIES: Entry[] = [
   { k: 'unsent', op: 'c2', at: AT + 63_000, label: 'POST mail /send' },
   { k: 'fail', op: 'c2', at: AT + 64_000, label: 'POST mail /send', error: ERROR, value: { ref: 'x', bytes: 99_999 }, ...mark },
   { k: 'done', op: 's1', at: AT + 65_000, label: 'sleep 3 days', ...mark },
+  {
+    k: 'retry',
+    op: 'c3',
+    at: AT + 65_500,
+    label: 'GET crm /people',
+    next: AT + 66_000,
+    issuedAt: AT + 65_500,
+    attempt: 1,
+    throttles: 0,
+    why: 'rate',
+    place: { at: 12 },
+  },
   { k: 'end', at: AT + 66_000, status: 'succeeded', outcome: { value: { text: '7' } } },
 ];
 
@@ -78,7 +90,20 @@ const SHOWN = [
     attempts: [],
   },
   { seq: 7, type: 'done', at: '2026-01-01T00:01:05.000Z', call: 's1', label: 'sleep 3 days', attempts: [] },
-  { seq: 8, type: 'end', at: '2026-01-01T00:01:06.000Z', status: 'succeeded', value: 7 },
+  {
+    seq: 8,
+    type: 'retry',
+    at: '2026-01-01T00:01:05.500Z',
+    call: 'c3',
+    label: 'GET crm /people',
+    next: '2026-01-01T00:01:06.000Z',
+    issuedAt: '2026-01-01T00:01:05.500Z',
+    attempt: 1,
+    throttles: 0,
+    waitsFor: 'rate',
+    attempts: [],
+  },
+  { seq: 9, type: 'end', at: '2026-01-01T00:01:06.000Z', status: 'succeeded', value: 7 },
 ];
 
 describe('the journal of a run', () => {
@@ -119,9 +144,9 @@ describe('the journal of a run', () => {
     const path = `/v1/runs/${run.id}/journal`;
     const first = (await call('GET', path, { query: { limit: '4' } })).body;
     expect(first).toEqual({ items: SHOWN.slice(0, 4), next: '3' });
-    const second = (await call('GET', path, { query: { limit: '5', after: first.next } })).body;
+    const second = (await call('GET', path, { query: { limit: '6', after: first.next } })).body;
     expect(second).toEqual({ items: SHOWN.slice(4) });
-    expect((await call('GET', path, { query: { after: '8' } })).body).toEqual({ items: [] });
+    expect((await call('GET', path, { query: { after: '9' } })).body).toEqual({ items: [] });
   });
 
   it('shows the beginning of a long value', async () => {

@@ -7,6 +7,7 @@ import { oauth2RefreshToken } from '../../src/http/auth/oauth.ts';
 import { secret } from '../../src/http/auth/secrets.ts';
 import { connection } from '../../src/http/connection.ts';
 import { makeCore } from '../../src/http/core.ts';
+import { ratesOf } from '../../src/http/limits.ts';
 import { byCursor, byLink, byOffset, byPage } from '../../src/http/paging/paging.ts';
 import { COMMON_FIELDS, DEFAULTS } from '../../src/http/settings.ts';
 
@@ -176,6 +177,9 @@ describe('the default of every option', () => {
     ['redirects', preset(common, 'redirects'), DEFAULTS.redirects],
     ['onTruncated', preset(common, 'onTruncated'), DEFAULTS.onTruncated],
     ['goneIsDone', preset(common, 'goneIsDone'), DEFAULTS.goneIsDone.size > 0],
+    ['weight', preset(common, 'weight'), DEFAULTS.weight],
+    ['rateLimit.burst', preset(ofConnections, 'rateLimit.burst'), ratesOf({ requests: 9, per: '1s' }, '')[0]?.burst],
+    ['onAdmissionError', preset(ofConnections, 'onAdmissionError'), core.onAdmissionError],
     ['hidePath', preset(common, 'hidePath'), DEFAULTS.hidePath ?? false],
     ['graphql', preset(ofConnections, 'graphql'), core.graphql],
     ['idempotencyKey.format', preset(ofConnections, 'idempotencyKey.format'), inCode('src/http/core.ts', /key\.format \?\? '(\w+)'/)],

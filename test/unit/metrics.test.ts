@@ -131,6 +131,14 @@ it('counts retries, throttling and refused messages apart', () => {
   });
 });
 
+it('counts a call that was put off because it was not its turn, and not as one that was sent', () => {
+  const out = emf('test');
+  const what = { run: 'run_1', workflow: 'w', call: 'c1', operation: 'GET crm /', why: 'rate', until: 1 };
+  metricsObserver(out)({ type: 'call.deferred', ...what, target: 'crm' });
+  out.flush();
+  expect(metrics()).toEqual({ 'Deferred{Connection=crm,Stage=test}': 1 });
+});
+
 it('counts as calls only what was sent: no asking about an unknown one, nothing that was given up before, no step', () => {
   const out = emf('test');
   const observe = metricsObserver(out);

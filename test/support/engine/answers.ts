@@ -4,7 +4,7 @@ import type { AttemptEnv, Live, LiveReply, Operation, Verdict } from '../../../s
 export type Sent = { label: string; op: string; attempt: number; at: number; key: string; firstSentAt?: number };
 
 export type CallOptions = Partial<
-  Pick<Operation, 'keyIdentity' | 'bodyHash' | 'keyTtl' | 'timeout' | 'identity' | 'signal' | 'unknown' | 'revive'>
+  Pick<Operation, 'keyIdentity' | 'bodyHash' | 'keyTtl' | 'timeout' | 'identity' | 'signal' | 'unknown' | 'revive' | 'admit' | 'target'>
 > & {
   /** How long one attempt takes. Default 10 ms. */
   ms?: number;
