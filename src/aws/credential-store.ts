@@ -20,6 +20,7 @@ import {
   MAX_WAITING,
   type StoredCredential,
 } from '../engine/credential-ports.ts';
+import { accountAt, endOf, FIRST } from './account-keys.ts';
 import type { Item } from './item-keys.ts';
 import { n, num, s, text } from './run-item.ts';
 import { held } from './run-table.ts';
@@ -145,18 +146,15 @@ export function dynamoCredentialStore(client: DynamoDBClient, table: string): Cr
 
     async list(connection, { limit, after }) {
       const items: Array<AccountSummary & { waiting: number }> = [];
-      let from = after === undefined ? FIRST : last(after);
+      let from = after === undefined ? FIRST : endOf(after);
       let none: Omit<AccountSummary, 'waiting'> | undefined;
       for (let more = true; more; ) {
         more = false;
         for await (const item of below(connection, from)) {
-          const key = text(item, SORT_KEY);
-          const end = key.indexOf('#');
-          if (end === 0) continue;
-          const account = key.slice(0, end).replace(/%2[35]/g, decodeURIComponent);
+          const { account, rest } = accountAt(text(item, SORT_KEY));
+          if (account === '') continue;
           const known = items.at(-1)?.account === account ? items.at(-1) : undefined;
-          const isRun = end < key.length - 1;
-          const has = isRun ? undefined : summaryOf(account, item);
+          const has = rest === '' ? summaryOf(account, item) : undefined;
           if (has?.status === 'none') {
             none = has;
             continue;
@@ -167,7 +165,7 @@ export function dynamoCredentialStore(client: DynamoDBClient, table: string): Cr
           else if (known.waiting < MAX_WAITING) known.waiting += 1;
           else {
             // Ten thousand that wait for one account need not be read for the next.
-            from = last(account);
+            from = endOf(account);
             more = true;
             break;
           }
@@ -183,7 +181,7 @@ export function dynamoCredentialStore(client: DynamoDBClient, table: string): Cr
     async waiters(key) {
       const prefix = accountOrder(key.account ?? '');
       const runs: string[] = [];
-      for await (const item of below(key.connection, `${prefix}!`, last(key.account ?? ''))) {
+      for await (const item of below(key.connection, `${prefix}!`, endOf(key.account ?? ''))) {
         runs.push(text(item, SORT_KEY).slice(prefix.length));
         if (runs.length === MAX_WAITING) break;
       }
@@ -195,11 +193,6 @@ export function dynamoCredentialStore(client: DynamoDBClient, table: string): Cr
     },
   };
 }
-
-/** Before everything: names have no control characters. */
-const FIRST = '\u0001';
-/** After everything of an account: ids of runs are ASCII letters. */
-const last = (account: string): string => `${accountOrder(account)}~`;
 
 /** No account has no name: that is the connection's own. */
 function keyOf({ connection, account = '' }: CredentialKey): Item {

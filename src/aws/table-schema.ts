@@ -38,6 +38,8 @@ export const RECENT_ATTRIBUTES = [
 
 /** Of the table of connections: partitions of credentials begin so, and no others. */
 export const CREDENTIAL_PREFIX = 'CRED#';
+/** And those of admission so. */
+export const ADMISSION_PREFIX = 'ADM#';
 
 /** The same as data, in the words of DynamoDB's CreateTable. */
 export const RUNS_TABLE_SCHEMA = {

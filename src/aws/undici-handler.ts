@@ -84,10 +84,16 @@ function dispatch(pool: Pool, request: Request, signal: AbortSignal | undefined)
     let reason: string | undefined;
     let headers: Bag = {};
     const chunks: Buffer[] = [];
-    let abort: (() => void) | undefined;
-    const done = () => {
-      if (abort) signal?.removeEventListener('abort', abort);
+    let abortSent: ((reason: Error) => void) | undefined;
+    // Also of one that waits for a socket: undici tells of a request only when it has one.
+    const abort = () => {
+      const reason = named(new Error('the request was aborted'), 'AbortError');
+      if (abortSent) abortSent(reason);
+      else reject(reason);
     };
+    const done = () => signal?.removeEventListener('abort', abort);
+    if (signal?.aborted) return abort();
+    signal?.addEventListener('abort', abort, { once: true });
     pool.dispatch(
       {
         path: pathOf(request),
@@ -97,10 +103,8 @@ function dispatch(pool: Pool, request: Request, signal: AbortSignal | undefined)
       },
       {
         onRequestStart(controller) {
-          if (!signal) return;
-          abort = () => controller.abort(named(new Error('the request was aborted'), 'AbortError'));
-          if (signal.aborted) abort();
-          else signal.addEventListener('abort', abort, { once: true });
+          abortSent = (reason) => controller.abort(reason);
+          if (signal?.aborted) abort();
         },
         onResponseStart(_controller, status, received, statusMessage) {
           statusCode = status;
