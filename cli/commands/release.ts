@@ -8,7 +8,7 @@ import { connectionPath } from './connections.ts';
 export const addRelease: AddCommand = (program, tools) => {
   program
     .command('release')
-    .description('Let the calls of a connection that was held go again, slowly at first. Runs that wait look again within about a minute.')
+    .description('Let the calls of a connection that was held go again, slowly at first. Runs that wait look again within some minutes.')
     .argument('<connection>', 'name of the connection')
     .option('--account <account>', 'only the calls for this account')
     .option('--why <text>', 'kept in the log, for people')

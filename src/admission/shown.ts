@@ -38,7 +38,10 @@ function breakerOf(record: AdmissionRecord, now: number): ConnectionState['break
   };
   if (record.breaker === undefined) return { state: 'closed', ...counted };
   const until = numberOf(record, 'openUntil') ?? 0;
-  return until > now ? { state: 'open', until, ...counted } : { state: 'half-open', good: numberOf(record, 'good') ?? 0, ...counted };
+  // Who probes moves `openUntil` on, so that another may when it dies.
+  return until > now && record.probe === undefined
+    ? { state: 'open', until, ...counted }
+    : { state: 'half-open', good: numberOf(record, 'good') ?? 0, ...counted };
 }
 
 function budgetOf(record: AdmissionRecord, now: number): ConnectionState['budget'] {
@@ -52,12 +55,14 @@ function budgetOf(record: AdmissionRecord, now: number): ConnectionState['budget
 
 function rateOf(record: AdmissionRecord, limit: Limit, i: number, now: number): RateState {
   const line = lineAt(record, now);
-  const next = Math.max(line, numberOf(record, `tat${i}`) ?? 0);
+  const step = limit.per / limit.requests;
+  // After a quiet time several go at once.
+  const next = Math.max(line, numberOf(record, `tat${i}`) ?? 0) - (limit.burst - 1) * step;
   const nextAt = Math.max(now, Math.ceil(timeOf(record, next, now)));
   return {
     ...limit,
     // Less than what sums of fractions are wrong by is no place.
-    waiting: Math.max(0, Math.ceil((next - line) / (limit.per / limit.requests) - 1e-6)),
+    waiting: Math.max(0, Math.ceil((next - line) / step - 1e-6)),
     ...(Number.isFinite(nextAt) ? { nextAt } : {}),
   };
 }

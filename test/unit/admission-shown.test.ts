@@ -28,6 +28,7 @@ it.each<[string, AdmissionRecord, object]>([
   ['a gate whose slow start is over', { ...GATED, resumeAt: NOW - 1_500 }, { state: 'open' }],
   ['an open breaker', BROKEN, { state: 'broken', breaker: { state: 'open', until: NOW + 20_000, opens: 2 } }],
   ['a breaker whose time is over', TRIED, { state: 'half-open', breaker: { state: 'half-open', good: 1 } }],
+  ['a breaker that is being tried', { ...BROKEN, probe: 'p', good: 2 }, { state: 'half-open', breaker: { state: 'half-open', good: 2 } }],
   ['a hold of what is broken and gated', { ...HELD, ...BROKEN, ...GATED }, { state: 'held', gate: {}, breaker: { state: 'open' } }],
   ['a gate before which no probe is sent', { ...TRIED, ...GATED }, { state: 'gated', breaker: { state: 'half-open' } }],
   ['an open breaker that outlasts a gate', { ...BROKEN, ...GATED }, { state: 'broken', gate: { until: NOW + 7_000 } }],
@@ -69,9 +70,16 @@ it.each<[string, AdmissionRecord, { waiting: number; nextAt?: number }]>([
   expect(shown(record, [TEN_A_SECOND], NOW).rate).toEqual([{ ...TEN_A_SECOND, ...expected }]);
 });
 
+it('counts none of those as waiting who go at once after a quiet time', () => {
+  const limit = { ...TEN_A_SECOND, burst: 4 };
+  const waiting = [0, 300, 301, 700].map((ahead) => shown({ tat0: NOW + ahead }, [limit], NOW).rate[0]);
+  expect(waiting).toEqual([0, 0, 1, 4].map((n) => expect.objectContaining({ waiting: n }) as object));
+  expect(waiting[3]?.nextAt).toBe(NOW + 400);
+});
+
 it('knows each limit by its place in the code', () => {
   const [, day] = shown(
-    { tat0: NOW + 1_000, tat1: NOW + 8_640 },
+    { tat0: NOW + 1_000, tat1: NOW + 5 * 8_640 },
     [TEN_A_SECOND, { requests: 10_000, per: 86_400_000, burst: 5 }],
     NOW,
   ).rate;

@@ -78,7 +78,7 @@ export const releaseConnection = route({
   operation: 'releaseConnection',
   tag: 'Connections',
   summary: 'Let the calls of a connection that was held go again',
-  description: 'Slowly at first, and not before a gate or a breaker lets them. Runs that wait look again within about a minute.',
+  description: 'Slowly at first, and not before a gate or a breaker lets them. Runs that wait look again within some minutes.',
   scope: 'operate',
   query: NoQuery,
   body: { json: ReleaseRequest, absent: {} },
