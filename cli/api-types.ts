@@ -79,6 +79,20 @@ export type DeadLetterItem = {
   bytes: number;
 };
 
+export type ConnectionItem = {
+  connection: string;
+  account?: string;
+  perAccount: boolean;
+  state: 'open' | 'slow-start' | 'half-open' | 'gated' | 'broken' | 'held';
+  gate?: { until: string };
+  hold?: { by: string; why: string; since: string };
+  slowStart?: { until: string };
+  breaker: { state: string; until?: string; opens: number; good?: number; requests: number; failures: number };
+  budget: { retries: number; allowed: number; windowEnds: string };
+  rate: Array<{ requests: number; per: number; burst: number; waiting: number; nextAt?: string }>;
+  concurrency?: { allowed: number; inUse?: number };
+};
+
 export type Page<T> = { items: T[]; next?: string };
 
 export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled']);

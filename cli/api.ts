@@ -25,6 +25,8 @@ const TIMEOUT_MS = 30_000;
 /** What an error of the API means to whoever asked. */
 const REMEDIES: Readonly<Record<string, string>> = {
   E_UNKNOWN_WORKFLOW: 'List it in workflows/index.ts and deploy, or correct its name',
+  E_NOT_HELD: 'See what stops it: npx holdfast connections <connection>',
+  E_UNKNOWN_CONNECTION: 'See what there is: npx holdfast connections. One that is new has to be deployed first',
   E_UNKNOWN_CREDENTIAL: 'See what there is: npx holdfast credential list <connection>',
   E_UNKNOWN_RUN: 'See what there is: npx holdfast runs',
   E_KEY_CONFLICT: 'Use another --key, or send the same input',

@@ -3,13 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addCancel } from './commands/cancel.ts';
+import { addConnections } from './commands/connections.ts';
 import { addCredential } from './commands/credential.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addHold } from './commands/hold.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addRedrive } from './commands/redrive.ts';
+import { addRelease } from './commands/release.ts';
 import { addResume } from './commands/resume.ts';
 import { addRun } from './commands/run.ts';
 import { addRuns } from './commands/runs.ts';
@@ -35,6 +38,9 @@ const COMMANDS: readonly AddCommand[] = [
   addRedrive,
   addDelete,
   addDeadLetters,
+  addConnections,
+  addHold,
+  addRelease,
   addCredential,
   addToken,
   addDoctor,

@@ -7,7 +7,10 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { v7 } from 'uuid';
 import * as z from 'zod/mini';
 import en from 'zod/v4/locales/en.js';
+import { connections } from '../connections/index.ts';
+import { connectionDesk } from '../src/admission/operator.ts';
 import { type ApiEvent, createApi } from '../src/api/app.ts';
+import { dynamoAdmissionStore } from '../src/aws/admission-store.ts';
 import { systemClock } from '../src/aws/clock.ts';
 import { dynamoCredentialStore } from '../src/aws/credential-store.ts';
 import { awsEnvironment } from '../src/aws/environment.ts';
@@ -20,6 +23,7 @@ import { registryWith } from '../src/batch/built-in.ts';
 import { batchWorkflow } from '../src/batch/workflow.ts';
 import { credentialPurpose } from '../src/engine/credential-ports.ts';
 import { deploymentKey } from '../src/http/auth/deployment-key.ts';
+import { deployedConnection } from '../src/http/connection.ts';
 import { seal } from '../src/http/secrecy/seal.ts';
 import { workflows } from '../workflows/index.ts';
 
@@ -36,7 +40,7 @@ function log(event: ApiEvent): void {
   const { type, requestId, ...rest } = event;
   const about = { request: requestId, ...rest };
   if (type === 'api.fault') logger.error('a fault', { ...about, error: logged(event.error) });
-  else logger.info('answered', about);
+  else logger.info(type === 'api.operated' ? 'operated' : 'answered', about);
 }
 
 export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
@@ -54,6 +58,12 @@ export const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
       entropy,
       newKey: () => v7(),
       tokenHashes: settings.apiTokenHashes,
+      // Workflows have them in the bundle anyway.
+      connections: connectionDesk({
+        store: dynamoAdmissionStore(clients.dynamodb, settings.connectionsTable),
+        clock,
+        deployed: connections.map(deployedConnection),
+      }),
       credentials: {
         ...dynamoCredentialStore(clients.dynamodb, settings.connectionsTable),
         async seal(key, grant) {

@@ -1,5 +1,5 @@
 /** How each status looks. */
-import type { RunStatus } from '../api-types.ts';
+import type { ConnectionItem, RunStatus } from '../api-types.ts';
 import type { Style } from '../tools.ts';
 
 const STYLES: Readonly<Record<RunStatus, Style>> = {
@@ -12,4 +12,14 @@ const STYLES: Readonly<Record<RunStatus, Style>> = {
   cancelled: 'yellow',
 };
 
+const STATES: Readonly<Record<ConnectionItem['state'], Style>> = {
+  open: 'green',
+  'slow-start': 'cyan',
+  'half-open': 'yellow',
+  gated: 'yellow',
+  broken: 'red',
+  held: 'red',
+};
+
+export const stateStyle = (state: ConnectionItem['state']): Style => STATES[state] ?? 'dim';
 export const statusStyle = (status: RunStatus): Style => STYLES[status] ?? 'dim';

@@ -50,9 +50,12 @@ export function timeOf(record: AdmissionRecord, place: number, now: number): num
 
 /** It runs, and at its full speed. */
 export function runsFully(record: AdmissionRecord, now: number): boolean {
-  if (isStopped(record)) return false;
-  const resumeAt = numberOf(record, 'resumeAt');
-  return resumeAt === undefined || now >= resumeAt + SPEEDS.length * (numberOf(record, 'slow') ?? 0);
+  return !isStopped(record) && now >= fullFrom(record);
+}
+
+/** When it runs at its full speed, if nothing stops it. */
+export function fullFrom(record: AdmissionRecord): number {
+  return (numberOf(record, 'resumeAt') ?? 0) + SPEEDS.length * (numberOf(record, 'slow') ?? 0);
 }
 
 /** How far it gets in `ms`, in steps of `step` ms. */

@@ -1,5 +1,6 @@
 /** What the API stands on. */
 import type { StartQueue, Uploads } from '../batch/ports.ts';
+import type { ConnectionDesk } from '../engine/admission-ports.ts';
 import type { CredentialKey, CredentialStore, Grant } from '../engine/credential-ports.ts';
 import type { Clock, Entropy, PayloadRemoval, PayloadStore, RunStore, TokenStore, WakeQueue } from '../engine/ports.ts';
 import type { Registry } from '../engine/workflow.ts';
@@ -21,6 +22,8 @@ export type ApiDeps = {
   readonly tokenHashes: readonly string[];
   /** All other tokens. */
   readonly tokens: Pick<TokenStore, 'find'>;
+  /** Those that are deployed. */
+  readonly connections: ConnectionDesk;
   /** Of accounts. What is stored is sealed first. */
   readonly credentials: CredentialStore & { seal(key: CredentialKey, grant: Grant): Promise<string> };
   /** A wake that could not be sent: it comes late, by the sweeper. Must not throw. */
@@ -33,4 +36,6 @@ export type ApiDeps = {
 
 export type ApiEvent =
   | { type: 'api.answered'; requestId?: string; method: string; path: string; status: number; code?: string; run?: string; ms: number }
+  /** Nothing but the log keeps who released a connection, and why. */
+  | { type: 'api.operated'; requestId?: string; what: 'hold' | 'release'; connection: string; account?: string; by: string; why?: string }
   | { type: 'api.fault'; requestId?: string; method: string; path: string; run?: string; error: unknown };

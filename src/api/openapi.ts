@@ -16,6 +16,7 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Operating: 'What people do to a run.',
   Workflows: 'What can be started.',
   Batches: 'Many runs of one workflow.',
+  Connections: 'Whether calls go to the APIs behind them, and how to stop them.',
   Credentials: 'What is stored for the accounts of connections. It is never read back.',
   'Dead letters': 'Messages that could not become runs.',
   About: 'The API itself.',

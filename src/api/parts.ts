@@ -4,6 +4,8 @@ import { told } from './named.ts';
 
 export const MAX_WAIT_SECONDS = 20;
 export const RUN_ID = /^run_[0-9a-f]{32}$/;
+/** Of a connection, from least to most stopped. */
+export const STATES = ['open', 'slow-start', 'half-open', 'gated', 'broken', 'held'] as const;
 export const STATUSES = ['queued', 'running', 'waiting', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
 
 /** In a query, where everything is text: digits alone, since `Number` would also take "0x10" and " ". */
@@ -37,7 +39,7 @@ export const cursor = told(
   text(/^[A-Za-z0-9_=-]{1,1024}$/, 'must be the "next" of an earlier answer; leave it out to begin at the newest'),
 );
 export const connectionName = told(
-  'The name of a connection, as code declares it. Nothing here knows which there are.',
+  'The name of a connection, as code declares it.',
   text(/^[a-z][a-z0-9-]{0,63}$/, 'must be the name of a connection: a–z, 0–9 and "-", beginning with a letter'),
 );
 export const accountName = told(

@@ -15,11 +15,13 @@ export const PROBLEMS = {
   E_MEDIA_TYPE: { status: 415, title: 'The body is of a type that is not understood.' },
   E_METHOD_NOT_ALLOWED: { status: 405, title: 'The method does not apply here.' },
   E_NOT_APPLICABLE: { status: 409, title: 'It does not apply to the run as it is now.' },
+  E_NOT_HELD: { status: 409, title: 'Nobody holds the connection.' },
   E_NOT_SERIALISABLE: { status: 422, title: 'The input holds what JSON cannot give back.' },
   E_REQUEST_INVALID: { status: 400, title: 'A parameter, a header or the body is invalid.' },
   E_RUN_DELETED: { status: 409, title: 'The run of this idempotency key was deleted.' },
   E_UNAUTHORIZED: { status: 401, title: 'A valid bearer token is needed.' },
   E_UNAVAILABLE: { status: 503, title: 'Tokens cannot be checked at the moment.' },
+  E_UNKNOWN_CONNECTION: { status: 404, title: 'No connection of that name is deployed.' },
   E_UNKNOWN_CREDENTIAL: { status: 404, title: 'There is no such credential.' },
   E_UNKNOWN_DEAD_LETTER: { status: 404, title: 'There is no such dead letter.' },
   E_UNKNOWN_ROUTE: { status: 404, title: 'There is nothing at this path.' },
@@ -39,6 +41,8 @@ type ProblemOptions = {
   headers?: Readonly<Record<string, string>>;
   /** The status of the run it is about: `status` is HTTP's own (RFC 9457, section 3.1.2). */
   runStatus?: string;
+  /** The state of the connection it is about. */
+  connectionState?: string;
   cause?: unknown;
 };
 
@@ -53,12 +57,14 @@ export class Problem extends Error {
   readonly errors: readonly FieldError[];
   readonly headers: Readonly<Record<string, string>>;
   readonly runStatus: string | undefined;
+  readonly connectionState: string | undefined;
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.errors = options.errors ?? [];
     this.headers = options.headers ?? {};
     this.runStatus = options.runStatus;
+    this.connectionState = options.connectionState;
   }
   get status(): number {
     return PROBLEMS[this.code].status;
@@ -110,6 +116,7 @@ export function problemBody(problem: Problem, about: { path: string; requestId?:
     ...(first && 'pointer' in first && first.line === undefined ? { pointer: first.pointer } : {}),
     ...(first === undefined ? {} : { errors: bounded(problem.errors) }),
     ...(problem.runStatus ? { runStatus: problem.runStatus } : {}),
+    ...(problem.connectionState ? { connectionState: problem.connectionState } : {}),
   };
 }
 

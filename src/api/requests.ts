@@ -58,6 +58,15 @@ export const DeadLettersQuery = z.strictObject({
   limit: pageLimit(),
 });
 
+export const ConnectionsQuery = z.strictObject({
+  after: z.optional(told('The `next` of an earlier answer.', connectionName)),
+  limit: pageLimit(),
+});
+export const ConnectionQuery = z.strictObject({
+  account: z.optional(told('Only this account of it.', accountName)),
+  after: z.optional(cursor),
+  limit: pageLimit(),
+});
 export const AccountsQuery = z.strictObject({ after: z.optional(cursor), limit: pageLimit() });
 
 // --- headers ---
@@ -88,6 +97,18 @@ export const UploadHeaders = z.object({ 'Holdfast-Tenant': tenantHeader });
 // --- bodies ---
 export const AnyJson = z.unknown();
 export const Reason = named('Reason', z.strictObject({ why: z.optional(why) }), { examples: [{ why: 'ordered twice' }] });
+const onlyAccount = z.optional(told('Only its calls. Without it: those that are made without an account.', accountName));
+/** Kept in the one record that every admission of a call reads and writes. */
+const holdWhy = told(
+  'What everybody is told who asks why nothing is sent.',
+  text(/^[ -~\u00a0-\uffff]{1,200}$/, 'must be a text of 1–200 characters on one line'),
+);
+export const HoldRequest = named('HoldRequest', z.strictObject({ why: holdWhy, account: onlyAccount }), {
+  examples: [{ why: 'they migrate until noon' }, { why: 'asked us to stop', account: 'acme' }],
+});
+export const ReleaseRequest = named('ReleaseRequest', z.strictObject({ account: onlyAccount, why: z.optional(why) }), {
+  examples: [{ account: 'acme' }],
+});
 export const RedriveRequest = named(
   'RedriveRequest',
   z.strictObject({

@@ -41,7 +41,7 @@ export type TakesBody<Body extends z.ZodMiniType> = {
 
 export type HeadersSchema = z.ZodMiniObject<Record<string, z.ZodMiniType>>;
 export type QuerySchema = z.ZodMiniObject<Record<string, z.ZodMiniType>>;
-export type Tag = 'Runs' | 'Operating' | 'Workflows' | 'Batches' | 'Credentials' | 'Dead letters' | 'About';
+export type Tag = 'Runs' | 'Operating' | 'Workflows' | 'Batches' | 'Connections' | 'Credentials' | 'Dead letters' | 'About';
 
 type Definition<Deps, Query extends QuerySchema, Headers extends HeadersSchema, Body extends z.ZodMiniType> = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';

@@ -2,6 +2,7 @@
 import type { ApiDeps } from './deps.ts';
 import type { Route } from './router.ts';
 import { createUpload, startBatch } from './routes/batches.ts';
+import { getConnection, holdConnection, listConnections, releaseConnection } from './routes/connections.ts';
 import { listAccounts, putCredential, removeCredential } from './routes/credentials.ts';
 import { deleteDeadLetter, listDeadLetters, redriveDeadLetters } from './routes/dead-letters.ts';
 import { healthz } from './routes/healthz.ts';
@@ -25,6 +26,10 @@ export const ROUTES: readonly Route<ApiDeps>[] = [
   getWorkflow,
   startBatch,
   createUpload,
+  listConnections,
+  getConnection,
+  holdConnection,
+  releaseConnection,
   listAccounts,
   putCredential,
   removeCredential,

@@ -1,7 +1,7 @@
 /** The shapes of answers. The types are inferred from them. */
 import * as z from 'zod/mini';
 import { named, told } from './named.ts';
-import { accountName, runId, STATUSES, status, tenant, workflowName } from './parts.ts';
+import { accountName, connectionName, runId, STATES, STATUSES, status, tenant, workflowName } from './parts.ts';
 
 const time = z.iso.datetime();
 const url = told('Relative to the host.', z.string());
@@ -191,10 +191,69 @@ export const StoredAccount = named(
   z.strictObject({ ...accountItem, woken: told('Runs that waited for it, and go on.', z.int()) }),
 );
 
+const state = told(
+  'Whether its calls go. `slow-start`: slowly, after a stop. `half-open`: one, to try it. `gated`, `broken`, `held`: not, because the API, its failures or a person said so.',
+  z.enum(STATES),
+);
+const connectionItem = {
+  connection: connectionName,
+  account: z.optional(accountName),
+  perAccount: told(
+    'All its calls are made through `.for(account)`: each account has a state of its own, and this one stops nothing.',
+    z.boolean(),
+  ),
+  state,
+  gate: z.optional(told('The API said: not before `until`.', z.strictObject({ until: time }))),
+  hold: z.optional(
+    told('A person holds it.', z.strictObject({ by: told('The name of a token.', z.string()), why: z.string(), since: time })),
+  ),
+  slowStart: z.optional(told('Until when it goes slower than its limits allow.', z.strictObject({ until: time }))),
+  breaker: told(
+    'What stops it when the API fails.',
+    z.strictObject({
+      state: told('`open`: nothing is sent. `half-open`: one call at a time, to try it.', z.enum(['closed', 'open', 'half-open'])),
+      until: z.optional(told('Of one that is open: when it is tried.', z.iso.datetime())),
+      opens: told('How often in a row it has opened.', z.int()),
+      good: z.optional(told('Of one that is half-open: how many were good so far.', z.int())),
+      requests: told('Of the last minute; counted from its first failure on.', z.int()),
+      failures: told('Of the last minute.', z.int()),
+    }),
+  ),
+  budget: told(
+    'How many further attempts are sent in the present ten seconds. Those above it come later.',
+    z.strictObject({ retries: z.int(), allowed: z.int(), windowEnds: time }),
+  ),
+  rate: told(
+    'Its limits, in the order of the code.',
+    z.array(
+      z.strictObject({
+        requests: z.int(),
+        per: told('In so many milliseconds.', z.number()),
+        burst: told('So many of them at once.', z.int()),
+        waiting: told('Places that are booked and whose time has not come.', z.int()),
+        nextAt: z.optional(told('When the next place is; absent while nobody knows.', z.iso.datetime())),
+      }),
+    ),
+  ),
+  concurrency: z.optional(
+    told('Calls in flight. Absent: any number.', z.strictObject({ allowed: z.int(), inUse: z.optional(told('Not in lists.', z.int())) })),
+  ),
+};
+export const ConnectionItem = named('ConnectionItem', z.strictObject(connectionItem));
+export type ConnectionItem = z.output<typeof ConnectionItem>;
+
 export const pageOf = <Item extends z.ZodMiniType>(item: Item) => z.strictObject({ items: z.array(item), next: z.optional(z.string()) });
 export const Runs = named('Runs', pageOf(RunItem));
 export const Journal = named('Journal', pageOf(JournalItem));
 export const DeadLetters = named('DeadLetters', pageOf(DeadLetterItem));
+export const Connections = named('Connections', pageOf(ConnectionItem));
+export const OneConnection = named(
+  'Connection',
+  z.strictObject({
+    ...connectionItem,
+    accounts: z.optional(told('Those of which something is kept. Absent where one account was asked for.', pageOf(ConnectionItem))),
+  }),
+);
 export const Accounts = named('Accounts', pageOf(AccountItem));
 export const Workflows = named('Workflows', pageOf(WorkflowItem));
 
@@ -223,6 +282,7 @@ export const ProblemView = named(
         ),
       ),
     ),
+    connectionState: z.optional(told('Of E_NOT_HELD: the state of the connection as it is now.', z.enum(STATES))),
     runStatus: z.optional(told('Of E_NOT_APPLICABLE: the status of the run as it is now.', z.enum(STATUSES))),
   }),
   { description: 'What every error looks like (RFC 9457). `code` never changes its meaning.' },

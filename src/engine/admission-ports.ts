@@ -110,3 +110,66 @@ export type AdmissionStore = {
   /** The accounts of a connection that have a record, by `accountOrder`; '' is the connection's own. `after`: the last of the page before. */
   list(connection: string, options: { limit: number; after?: string }): Promise<Page<{ account: string; record: AdmissionRecord }>>;
 };
+
+/** What of a connection is deployed code, and not its record. */
+export type DeployedConnection = {
+  readonly name: string;
+  readonly limits: readonly Limit[];
+  /** 0: any number. */
+  readonly concurrency: number;
+  /** Its calls are all made through `.for(account)`, so that its own record stops none of them. */
+  readonly perAccount: boolean;
+};
+
+/** Whether its calls go: `open`; `slow-start`, slowly; `half-open`, one that tries it out; not, because of what the word says. */
+export type StateWord = 'open' | 'slow-start' | 'half-open' | 'gated' | 'broken' | 'held';
+
+/** What a record says to people. Times are ms since the epoch. */
+export type ConnectionState = {
+  readonly state: StateWord;
+  /** The API said: not before. */
+  readonly gate?: { readonly until: number };
+  readonly hold?: { readonly by: string; readonly why: string; readonly since: number };
+  readonly slowStart?: { readonly until: number };
+  readonly breaker: {
+    readonly state: 'closed' | 'open' | 'half-open';
+    /** Of one that is open. */
+    readonly until?: number;
+    /** How often in a row it has opened. */
+    readonly opens: number;
+    /** Of one that is half-open: successes so far. */
+    readonly good?: number;
+    /** Of the last minute. */
+    readonly requests: number;
+    readonly failures: number;
+  };
+  /** Of the present window. */
+  readonly budget: { readonly retries: number; readonly allowed: number; readonly windowEnds: number };
+  readonly rate: readonly RateState[];
+};
+
+/** `waiting`: places that are booked and whose time has not come. `nextAt`: of the next one; absent while nobody knows. */
+export type RateState = Limit & { readonly waiting: number; readonly nextAt?: number };
+
+export type ShownConnection = ConnectionState & {
+  readonly connection: string;
+  readonly account?: string;
+  readonly perAccount: boolean;
+  /** Calls in flight: how many are allowed, and, where it is shown by itself, how many there are. Absent: any number. */
+  readonly concurrency?: { readonly allowed: number; readonly inUse?: number };
+};
+
+/** What people see of connections, and do to them. Keys are of connections that are deployed: see `names`. */
+export type ConnectionDesk = {
+  /** Those that are deployed, sorted. */
+  readonly names: readonly string[];
+  /** Each by its own record. `after`: the last of the page before. */
+  list(options: { limit: number; after?: string }): Promise<Page<ShownConnection>>;
+  show(key: AdmissionKey): Promise<ShownConnection>;
+  /** The accounts that have a record. */
+  accounts(connection: string, options: { limit: number; after?: string }): Promise<Page<ShownConnection>>;
+  /** Nothing is sent until it is released. Held again: the newest word counts. */
+  hold(key: AdmissionKey, word: { by: string; why: string }): Promise<ShownConnection>;
+  /** `released` false: nobody held it. */
+  release(key: AdmissionKey): Promise<{ released: boolean; connection: ShownConnection }>;
+};

@@ -1,5 +1,6 @@
 /** `connection()`: one external API as user code sees it. Each verb is one durable call in a run, and a resilient client outside. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { DeployedConnection } from '../engine/admission-ports.ts';
 import { currentRun } from '../engine/context.ts';
 import { buildCall, type Call, capOf } from './call.ts';
 import { type Core, checkAccount, forAccount, makeCore } from './core.ts';
@@ -98,6 +99,12 @@ export function checkBaseUrl(connection: Connection): void {
 /** Names of the secrets that its calls need. */
 export function secretsOf(connection: Connection): readonly string[] {
   return coreOf(connection).auth?.secrets.map(({ secret }) => secret) ?? [];
+}
+
+/** What those who watch and stop it know of it. */
+export function deployedConnection(connection: Connection): DeployedConnection {
+  const { name, rateLimits, concurrency, perAccount } = Object.assign({ concurrency: 0 }, coreOf(connection));
+  return { name, limits: rateLimits.map((limit) => Object.assign({ burst: 1 }, limit)), concurrency, perAccount };
 }
 
 /** At which path a reply that names another was given: it may do so relative to its own. */

@@ -1,7 +1,9 @@
 /** The HTTP API over the real stores and queues, through the emulators' sockets. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connectionDesk } from '../../src/admission/operator.ts';
 import { createApi } from '../../src/api/app.ts';
 import { DeadLetterItem, pageOf, Run, RunItem } from '../../src/api/schemas.ts';
+import { dynamoAdmissionStore } from '../../src/aws/admission-store.ts';
 import { systemClock } from '../../src/aws/clock.ts';
 import { dynamoCredentialStore } from '../../src/aws/credential-store.ts';
 import { s3PayloadRemoval, s3PayloadStore } from '../../src/aws/payload-store.ts';
@@ -16,6 +18,7 @@ import { registry } from '../../src/engine/workflow.ts';
 import { seededEntropy } from '../../src/testing/index.ts';
 import { anything, type Body, onboard, proxyEvent, sha256, TOKEN } from '../support/api.ts';
 import { type Emulators, startEmulators } from '../support/aws-emulators.ts';
+import { connectionsTable } from '../support/connections-table.ts';
 
 let aws: Emulators;
 let store: RunStore;
@@ -38,6 +41,7 @@ beforeEach(async () => {
   queue = await aws.createQueue();
   const starts = await aws.createQueue();
   const bucket = await aws.createBucket();
+  const connections = await connectionsTable(aws);
   let keys = 0;
   const api = createApi({
     store,
@@ -50,8 +54,13 @@ beforeEach(async () => {
     entropy: waiting.entropy,
     newKey: () => `key-${++keys}`,
     tokenHashes: [sha256(TOKEN)],
-    tokens: dynamoTokenStore(aws.clients.dynamodb, 'connections'),
-    credentials: { ...dynamoCredentialStore(aws.clients.dynamodb, 'connections'), seal: async () => 'sealed' },
+    tokens: dynamoTokenStore(aws.clients.dynamodb, connections),
+    connections: connectionDesk({
+      store: dynamoAdmissionStore(aws.clients.dynamodb, connections),
+      clock: waiting.clock,
+      deployed: [{ name: 'crm', limits: [], concurrency: 2, perAccount: false }],
+    }),
+    credentials: { ...dynamoCredentialStore(aws.clients.dynamodb, connections), seal: async () => 'sealed' },
   });
   call = async (method, path, { json, headers, query } = {}) => {
     const body = json === undefined ? null : JSON.stringify(json);
@@ -159,6 +168,20 @@ describe('reading over HTTP', () => {
       [1, 2],
       [2, 3],
     ]);
+  });
+
+  it('holds and releases a connection and one of its accounts', async () => {
+    const json = { why: 'they migrate' };
+    expect(await call('POST', '/v1/connections/crm/release', { json: { account: 'acme' } })).toMatchObject({ status: 409 });
+    expect((await call('GET', '/v1/connections/crm')).body).toMatchObject({ state: 'open', accounts: { items: [] } });
+    for (const account of ['acme', undefined]) {
+      const held = await call('POST', '/v1/connections/crm/hold', { json: { ...json, ...(account ? { account } : {}) } });
+      expect(held).toMatchObject({ status: 200, body: { state: 'held', hold: json, concurrency: { allowed: 2, inUse: 0 } } });
+    }
+    const { body } = await call('GET', '/v1/connections/crm');
+    expect(body).toMatchObject({ state: 'held', accounts: { items: [{ account: 'acme', state: 'held' }] } });
+    expect(await call('POST', '/v1/connections/crm/release')).toMatchObject({ status: 200, body: { state: 'slow-start' } });
+    expect((await call('GET', '/v1/connections')).body).toMatchObject({ items: [{ connection: 'crm', state: 'slow-start' }] });
   });
 
   it('lists dead letters', async () => {

@@ -10,6 +10,8 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { type AttributeValue, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { memoryAdmissionStore } from '../../src/admission/memory-store.ts';
+import { connectionDesk } from '../../src/admission/operator.ts';
 import { createApi } from '../../src/api/app.ts';
 import { systemClock } from '../../src/aws/clock.ts';
 import { awsEnvironment, type Environment } from '../../src/aws/environment.ts';
@@ -279,6 +281,7 @@ async function answered(path: string): Promise<string> {
     newKey: () => entropy.id(),
     tokenHashes: [hashOf(TOKEN)],
     tokens: memoryTokenStore(),
+    connections: connectionDesk({ store: memoryAdmissionStore(), clock, deployed: [] }),
     credentials: { ...memoryCredentialStore(), seal: async () => 'none is stored' },
   });
   const result = await api(proxyEvent({ method: 'GET', path, headers: { Authorization: `Bearer ${TOKEN}` } }));

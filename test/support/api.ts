@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { expect } from 'vitest';
 import * as z from 'zod';
+import { memoryAdmissionStore } from '../../src/admission/memory-store.ts';
+import { connectionDesk } from '../../src/admission/operator.ts';
 import { type ApiEvent, createApi } from '../../src/api/app.ts';
 import type { JournalItem, Run, RunItem } from '../../src/api/schemas.ts';
 import { registryWith } from '../../src/batch/built-in.ts';
 import { batchWorkflow } from '../../src/batch/workflow.ts';
+import type { DeployedConnection } from '../../src/engine/admission-ports.ts';
 import type { RunRecord, Token } from '../../src/engine/ports.ts';
 import { newRecord, prepareStart } from '../../src/engine/start.ts';
 import { type Workflow, workflow } from '../../src/engine/workflow.ts';
@@ -29,6 +32,21 @@ export const onboard = workflow({
   run: async () => ({ created: true }),
 });
 export const anything = workflow({ name: 'anything', run: async (input) => input });
+
+/** Limits of every kind; calls of the last are made for accounts alone. */
+export const CONNECTIONS: readonly DeployedConnection[] = [
+  { name: 'crm', limits: [{ requests: 10, per: 1_000, burst: 1 }], concurrency: 0, perAccount: false },
+  { name: 'billing', limits: [], concurrency: 5, perAccount: false },
+  {
+    name: 'shop',
+    limits: [
+      { requests: 2, per: 1_000, burst: 4 },
+      { requests: 5_000, per: 86_400_000, burst: 1 },
+    ],
+    concurrency: 0,
+    perAccount: true,
+  },
+];
 
 export type Reply = { status: number; headers: Record<string, string>; body: Body };
 
@@ -72,6 +90,7 @@ export function testApi(options: Options = {}) {
   const uploads = memoryUploads(clock);
   const tokens = memoryTokenStore(options.tokenFaults);
   const credentials = memoryCredentialStore(options.credentialFaults);
+  const admission = memoryAdmissionStore();
   const workflows = registryWith(options.workflows ?? [onboard, anything], (registered) =>
     batchWorkflow({ uploads: async () => uploads, starts, registry: registered }),
   );
@@ -89,6 +108,7 @@ export function testApi(options: Options = {}) {
     newKey: () => `key-${++keys}`,
     tokenHashes: [sha256('another token'), sha256(TOKEN)],
     tokens,
+    connections: connectionDesk({ store: admission, clock, deployed: CONNECTIONS }),
     credentials: { ...credentials, seal: async (key, grant) => `sealed ${Buffer.from(JSON.stringify([key, grant])).toString('base64')}` },
     ...(options.version === undefined ? {} : { version: options.version }),
     observe: (event) => events.push(event),
@@ -161,6 +181,7 @@ export function testApi(options: Options = {}) {
     uploads,
     tokens,
     credentials,
+    admission,
     registry: workflows,
     events,
   };

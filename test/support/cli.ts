@@ -14,9 +14,15 @@ export type Cli = {
   said(): string;
 };
 
-export type CliOptions = { env?: Record<string, string | undefined>; stdin?: string; root?: string; terminal?: boolean };
+export type CliOptions = {
+  env?: Record<string, string | undefined>;
+  stdin?: string;
+  root?: string;
+  terminal?: boolean;
+  now?: () => number;
+};
 
-export function cli({ env = {}, stdin = '', root = ROOT, terminal = false }: CliOptions = {}): Cli {
+export function cli({ env = {}, stdin = '', root = ROOT, terminal = false, now = Date.now }: CliOptions = {}): Cli {
   const listeners = new Set<() => void>();
   let said = '';
   const run = async (...args: string[]): Promise<CliRun> => {
@@ -40,7 +46,7 @@ export function cli({ env = {}, stdin = '', root = ROOT, terminal = false }: Cli
         yield stdin;
       })(),
       root,
-      now: Date.now,
+      now,
       wait: (ms) => new Promise((done) => setTimeout(done, ms)),
       onInterrupt(fn) {
         listeners.add(fn);

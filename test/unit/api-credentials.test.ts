@@ -67,6 +67,23 @@ describe('the credential of an account', () => {
     expect(refused).toMatchObject({ status: 400, body: { errors: [{ parameter: 'connection' }] } });
   });
 
+  it('is not stored for a connection that is not deployed, and the answer names those that are', async () => {
+    const world = testApi();
+    const refused = await world.call('PUT', '/v1/connections/cmr/accounts/acme/credential', { json: { token: 'a' } });
+    expect(refused).toMatchObject({
+      status: 404,
+      body: { code: 'E_UNKNOWN_CONNECTION', detail: expect.stringContaining('billing, crm, shop') as string },
+    });
+    expect(await world.credentials.get({ connection: 'cmr', account: 'acme' })).toBeUndefined();
+  });
+
+  it('of a connection that is deployed no more can still be listed and removed', async () => {
+    const world = testApi();
+    await world.credentials.put({ connection: 'old', account: 'acme' }, { status: 'ok', sealed: 's', updatedAt: 1 });
+    expect((await world.call('GET', '/v1/connections/old/accounts')).body.items).toHaveLength(1);
+    expect(await world.call('DELETE', '/v1/connections/old/accounts/acme/credential')).toMatchObject({ status: 204 });
+  });
+
   it.each([encodeURIComponent('line\nbreak'), 'x'.repeat(257)])('is refused for what is no account: %s', async (account) => {
     const refused = await testApi().call('PUT', `/v1/connections/crm/accounts/${account}/credential`, { json: { token: 'a' } });
     expect(refused).toMatchObject({ status: 400, body: { errors: [{ parameter: 'account' }] } });

@@ -1,38 +1,18 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { proxyEvent, TOKEN, testApi } from '../support/api.ts';
+import { TOKEN, testApi } from '../support/api.ts';
+import { type Served, serveApi } from '../support/api-server.ts';
 import { type CliOptions, cli } from '../support/cli.ts';
 
 let world: ReturnType<typeof testApi>;
-let server: Server;
-let url: string;
+let served: Served;
 beforeEach(async () => {
   world = testApi();
-  server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const target = new URL(request.url ?? '/', 'http://localhost');
-    const result = await world.api(
-      proxyEvent({
-        method: request.method ?? '',
-        path: target.pathname,
-        headers: request.headers as Record<string, string>,
-        query: Object.fromEntries(target.searchParams),
-        body: Buffer.concat(chunks).toString() || null,
-      }),
-    );
-    response.writeHead(result.statusCode, result.headers as Record<string, string>).end(result.body);
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  served = await serveApi(world);
 });
-afterEach(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterEach(() => served.stop());
 
-const run = (args: string[], options: CliOptions = {}) => cli({ env: { HOLDFAST_URL: url, HOLDFAST_TOKEN: TOKEN }, ...options })(...args);
+const run = (args: string[], options: CliOptions = {}) =>
+  cli({ env: { HOLDFAST_URL: served.url, HOLDFAST_TOKEN: TOKEN }, ...options })(...args);
 const ACME = { connection: 'crm', account: 'acme & co' };
 const kept = async () =>
   JSON.parse(Buffer.from((await world.credentials.get(ACME))?.sealed?.slice(7) ?? '', 'base64').toString())[1] as unknown;

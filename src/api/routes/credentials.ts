@@ -1,13 +1,15 @@
 /**
  * `/v1/connections/{connection}/accounts`: what is stored for accounts, and how it is replaced. Takes secrets and never gives one.
- * Accounts belong to no tenant: a token that has one sees none of it.
+ * Accounts belong to no tenant: a token that has one sees none of it. What is stored of a connection that is deployed no more can
+ * still be listed and removed.
  */
 import type { AccountSummary, CredentialKey, Grant } from '../../engine/credential-ports.ts';
 import { nudgeRuns } from '../../engine/nudge.ts';
 import type { Bearer } from '../auth.ts';
+import { connectionOf, forAllTenants, inPath } from '../connections.ts';
 import type { ApiDeps } from '../deps.ts';
 import { Problem } from '../problem.ts';
-import { AccountsQuery, CredentialRequest, NoQuery, PARAMS } from '../requests.ts';
+import { AccountsQuery, CredentialRequest, NoQuery } from '../requests.ts';
 import { type AccountItem, Accounts, StoredAccount } from '../schemas.ts';
 import { route } from '../table.ts';
 import { time } from '../views.ts';
@@ -26,7 +28,7 @@ export const listAccounts = route({
   async handle({ params, query, bearer }, { credentials }) {
     forAllTenants(bearer);
     const after = query.after === undefined ? {} : { after: Buffer.from(query.after, 'base64url').toString() };
-    const { items, next } = await credentials.list(named(params, 'connection'), { limit: query.limit, ...after });
+    const { items, next } = await credentials.list(inPath(params, 'connection'), { limit: query.limit, ...after });
     const body = { items: items.map(view), ...(next === undefined ? {} : { next: Buffer.from(next).toString('base64url') }) };
     return { status: 200, body };
   },
@@ -43,10 +45,10 @@ export const putCredential = route({
   query: NoQuery,
   body: { json: CredentialRequest },
   answers: { 200: { description: 'It is stored.', schema: StoredAccount } },
-  problems: [],
+  problems: ['E_UNKNOWN_CONNECTION'],
   async handle({ params, body, bearer }, deps) {
     forAllTenants(bearer);
-    const key = keyOf(params);
+    const key = { connection: connectionOf(deps, params), account: inPath(params, 'account') };
     const { expiresAt, ...parts } = body;
     const grant = checked(parts);
     const { credentials, clock } = deps;
@@ -75,7 +77,7 @@ export const removeCredential = route({
   problems: ['E_UNKNOWN_CREDENTIAL'],
   async handle({ params, bearer }, { credentials, clock }) {
     forAllTenants(bearer);
-    const key = keyOf(params);
+    const key = { connection: inPath(params, 'connection'), account: inPath(params, 'account') };
     if (await credentials.remove(key, clock.now())) return { status: 204 };
     const account = JSON.stringify(key.account.slice(0, 64));
     throw new Problem('E_UNKNOWN_CREDENTIAL', `nothing is stored for the account ${account} of ${key.connection}`);
@@ -126,27 +128,6 @@ function checked({
 function invalid(pointer: string, message: string): Problem {
   const where = pointer === '' ? 'the body' : `the member ${pointer} of the body`;
   return new Problem('E_REQUEST_INVALID', `${where} ${message}`, { errors: [{ pointer, message }] });
-}
-
-function forAllTenants(bearer: Bearer): void {
-  if (bearer.tenant === undefined) return;
-  throw new Problem(
-    'E_FORBIDDEN',
-    `accounts belong to no tenant, and the token "${bearer.name}" is for ${bearer.tenant} alone: use one without a tenant`,
-  );
-}
-
-const keyOf = (params: Readonly<Record<string, string>>) => ({
-  connection: named(params, 'connection'),
-  account: named(params, 'account'),
-});
-
-/** Throws `E_REQUEST_INVALID`. */
-function named(params: Readonly<Record<string, string>>, name: 'connection' | 'account'): string {
-  const parsed = PARAMS[name]?.schema.safeParse(params[name]);
-  if (parsed?.success) return parsed.data as string;
-  const message = parsed?.error?.issues[0]?.message ?? 'is invalid';
-  throw new Problem('E_REQUEST_INVALID', `the part {${name}} of the path ${message}`, { errors: [{ parameter: name, message }] });
 }
 
 function view({ account, status, version, updatedAt, validUntil, waiting }: AccountSummary): AccountItem {

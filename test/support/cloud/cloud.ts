@@ -96,7 +96,7 @@ function withTestWorkflows(name: string, dir: string) {
   const options = bundleOptions(join('functions', `${name}.ts`), dir);
   const swap: Plugin = {
     name: 'test workflows',
-    setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/workflows\/index\.ts$/ }, () => ({ path: WORKFLOWS })),
+    setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/(workflows|connections)\/index\.ts$/ }, () => ({ path: WORKFLOWS })),
   };
   return { ...options, plugins: [swap, ...(options.plugins ?? [])] };
 }

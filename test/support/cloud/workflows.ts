@@ -79,4 +79,5 @@ const accounts = workflow({
   run: async ({ name }) => (await ofAccounts.for(name).get(`/accounts/${name}`, { as: 'text' })).data,
 });
 
+export const connections = [api, patient, ofAccounts];
 export const workflows = [quick, hog, many, long, retryAfter, everything, accounts];
