@@ -5,6 +5,8 @@ import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import * as z from 'zod/mini';
 import en from 'zod/v4/locales/en.js';
+import { createAdmission } from '../src/admission/admission.ts';
+import { dynamoAdmissionStore } from '../src/aws/admission-store.ts';
 import { systemClock } from '../src/aws/clock.ts';
 import { awsEnvironment, queueUrlOfArn } from '../src/aws/environment.ts';
 import { logged } from '../src/aws/logged-error.ts';
@@ -29,6 +31,12 @@ const clock = systemClock({ keepAlive: true });
 
 const { observe, tracer, middleware } = await telemetry({ stage: settings.stage, logger, clock });
 
+const admission = createAdmission({
+  store: dynamoAdmissionStore(environment.clients.dynamodb, settings.connectionsTable),
+  clock,
+  entropy,
+  instances: settings.instances,
+});
 const isDeveloper = settings.secrets.kind === 'env-file';
 const http = httpRuntime({
   clock,
@@ -37,6 +45,7 @@ const http = httpRuntime({
   allow: settings.allow,
   deploymentKey: () => deploymentKey(environment.secrets, { isDeveloper }),
   credentials,
+  admission,
   tracer,
 });
 // What steps call is not journaled, and goes the same way.

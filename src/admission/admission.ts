@@ -22,7 +22,7 @@ export type AdmissionOptions = {
   readonly store: AdmissionStore;
   readonly clock: Clock;
   readonly entropy: Entropy;
-  /** How many processes share the limits while the record cannot be reached (`onAdmissionError: 'local'`). Default 10. */
+  /** How many processes there may be: they share the limits while the record cannot be reached (`onAdmissionError: 'local'`). Default 10. */
   readonly instances?: number;
 };
 
@@ -47,7 +47,7 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
     const name = nameOf(key);
     let ledger = ledgers.get(name);
     if (ledger === undefined) {
-      ledger = openLedger(key, { store, clock });
+      ledger = openLedger(key, { store, clock, instances });
       ledgers.set(name, ledger);
     }
     return ledger;
@@ -57,13 +57,17 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
     ask(ask) {
       const ledger = ledgerOf(ask.key);
       const isPlain = ask.limits.length === 0 && ask.concurrency === 0 && !ask.retry;
-      if (isPlain && ledger.isFresh() && standing(ledger.record, callerOf(ask), clock.now(), entropy.random).do === 'go')
+      if (
+        isPlain &&
+        ledger.isFresh() &&
+        standing(ledger.record, callerOf(ask, ledger.record, clock.now()), clock.now(), entropy.random).do === 'go'
+      )
         return go({ ask, ledger, place: undefined });
       return asking(ask, ledger);
     },
     async leave() {
       await Promise.allSettled([...unfinished]);
-      await Promise.allSettled([...ledgers.values()].map((ledger) => ledger.flush()));
+      await Promise.allSettled([places.leave(), ...[...ledgers.values()].map((ledger) => ledger.flush())]);
       await alone?.leave();
     },
   };
@@ -88,7 +92,8 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
         if (down > 0) return leave(unreachable(ask, down, place));
         const record = await ledger.fresh();
         const now = clock.now();
-        const what = standing(record, { ...callerOf(ask), place, uncounted }, now, entropy.random);
+        const caller = { ...callerOf(ask, record, now), place, uncounted };
+        const what = standing(record, caller, now, entropy.random);
         if (what.do === 'wait') {
           if (what.until > ask.until && what.why !== 'hold') return leave({ type: 'never', at: what.until, why: what.why });
           if (what.until > patient) return leave(later(what.until, what.why, place, now));
@@ -105,8 +110,8 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
         }
         if (what.do === 'go') return go({ ask, ledger, place, release });
         if (what.do === 'book') {
-          const { tenant, weight, limits } = ask;
-          const booked = await ledger.book({ tenant, weight, retry: uncounted, missed: what.missed }, limits);
+          const { tenant, weight } = ask;
+          const booked = await ledger.book({ tenant, weight, retry: uncounted, missed: what.missed }, caller.limits);
           // Without one the budget was used up meanwhile: the record that said so is known by now.
           if (booked === undefined) continue;
           if ('notBefore' in booked) await passed(booked.notBefore - clock.now(), ask.signal, undefined);

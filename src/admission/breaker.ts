@@ -3,6 +3,7 @@
  * throttled answers or on 4xx, which say that the API is alive. Pure.
  */
 import type { AdmissionChange, AdmissionCondition, AdmissionRecord } from '../engine/admission-ports.ts';
+import { busiest, paceAfter } from './pace.ts';
 import { numberOf, sumOf, textOf } from './record.ts';
 import { resumed, standstill } from './stops.ts';
 
@@ -20,7 +21,8 @@ export type Breaker = 'closed' | 'open' | 'half-open';
 
 export function breakerAt(record: AdmissionRecord, now: number): Breaker {
   if (record.breaker === undefined) return 'closed';
-  return now < (numberOf(record, 'openUntil') ?? 0) ? 'open' : 'half-open';
+  // With a probe the next interval has begun: another follows it when nothing is heard of it.
+  return record.probe === undefined && now < (numberOf(record, 'openUntil') ?? 0) ? 'open' : 'half-open';
 }
 
 /** At least half of twenty requests in the last minute, or ten in a row. */
@@ -31,15 +33,26 @@ export function shouldOpen(record: AdmissionRecord, now: number): boolean {
   return requests >= REQUESTS && sumOf(record, 'f', now) >= FAILING * requests;
 }
 
-export function open(record: AdmissionRecord, now: number): AdmissionChange {
+/** `perSecond`: what this process knows of how much it was sent, at the least. */
+export function open(record: AdmissionRecord, now: number, perSecond = 0): AdmissionChange {
   const { set, ...rest } = standstill(record, now);
-  return { set: { ...set, breaker: 'open', openUntil: now + OPEN_MS, opens: 1, good: 0 }, ...rest };
+  return {
+    set: {
+      ...set,
+      breaker: 'open',
+      openUntil: now + OPEN_MS,
+      opens: 1,
+      good: 0,
+      pace: paceAfter(Math.max(perSecond, busiest(record, now))),
+    },
+    ...rest,
+  };
 }
 
 /** Whether a call of that kind may be the probe now. */
 export function mayProbe(record: AdmissionRecord, isSafe: boolean, now: number): boolean {
-  if (breakerAt(record, now) !== 'half-open') return false;
-  return isSafe || now >= (numberOf(record, 'openUntil') ?? 0) + SAFE_FIRST_MS;
+  const openUntil = numberOf(record, 'openUntil') ?? 0;
+  return record.breaker !== undefined && now >= openUntil + (isSafe ? 0 : SAFE_FIRST_MS);
 }
 
 /** With the probe the next interval begins: there is one in each, also when the one who makes it dies. */

@@ -28,6 +28,8 @@ export type Ledger = {
   fresh(): Promise<AdmissionRecord>;
   /** `undefined`: the retry budget of this window is used up. `notBefore`: it is to be asked for again then. Rejects when the record cannot be had. */
   book(claim: Claim, limits: readonly Limit[]): Promise<Place | { notBefore: number } | undefined>;
+  /** How much all processes may have sent of late, if each has sent as much as this one: requests a second. */
+  perSecond(): number;
   /** An outcome, for the breaker. */
   count(isGood: boolean): void;
   /** Makes the change that `make` makes of what is there, until it holds or there is nothing to change. False: it was not made. */
@@ -41,7 +43,9 @@ export type Ledger = {
 
 type Waiting = { claim: Claim; done(place: Place | { notBefore: number } | undefined): void; fail(error: unknown): void };
 
-export function openLedger(key: AdmissionKey, { store, clock }: { store: AdmissionStore; clock: Clock }): Ledger {
+export type LedgerPorts = { store: AdmissionStore; clock: Clock; instances: number };
+
+export function openLedger(key: AdmissionKey, { store, clock, instances }: LedgerPorts): Ledger {
   let record: AdmissionRecord = {};
   /** When what is known was asked for. */
   let asOf = Number.NEGATIVE_INFINITY;
@@ -53,6 +57,10 @@ export function openLedger(key: AdmissionKey, { store, clock }: { store: Admissi
   let row = 0;
   let succeeded = false;
   let telling: Timer | undefined;
+  /** Sent in the second that began at `since`, and in the one before. */
+  let sent = 0;
+  let before = 0;
+  let since = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let retryAt = 0;
   const listeners = new Set<() => void>();
@@ -72,8 +80,15 @@ export function openLedger(key: AdmissionKey, { store, clock }: { store: Admissi
         writing ??= gather();
       });
     },
+    perSecond,
     count(isGood) {
       const window = windowAt(clock.now());
+      if (clock.now() - since >= 1_000) {
+        before = clock.now() - since < 2_000 ? sent : 0;
+        since = clock.now();
+        sent = 0;
+      }
+      sent += 1;
       const counted = windows.get(window) ?? { r: 0, f: 0 };
       windows.set(window, { r: counted.r + 1, f: counted.f + (isGood ? 0 : 1) });
       windows.delete(window - WINDOWS);
@@ -95,6 +110,11 @@ export function openLedger(key: AdmissionKey, { store, clock }: { store: Admissi
       await writing;
     },
   };
+
+  function perSecond(): number {
+    const over = clock.now() - since;
+    return instances * Math.max(over < 2_000 ? before : 0, over < 1_000 ? sent : (sent * 1_000) / over);
+  }
 
   function isFresh(): boolean {
     return clock.now() - asOf <= FRESH_MS;
@@ -206,7 +226,7 @@ export function openLedger(key: AdmissionKey, { store, clock }: { store: Admissi
       return;
     }
     if (shouldOpen(record, clock.now())) {
-      await alter((there, now) => (shouldOpen(there, now) ? open(there, now) : undefined)).catch(() => {});
+      await alter((there, now) => (shouldOpen(there, now) ? open(there, now, perSecond()) : undefined)).catch(() => {});
     }
   }
 

@@ -1,10 +1,11 @@
 /** The permission that a call was given: looked at once more before it is sent, and told of what came of it. */
-import type { Answer, Ask, Holdup, Outcome, Permit } from '../engine/admission-ports.ts';
+import type { AdmissionRecord, Answer, Ask, Holdup, Outcome, Permit } from '../engine/admission-ports.ts';
 import type { Json } from '../engine/json.ts';
 import type { Clock } from '../engine/ports.ts';
 import type { Place } from './booking.ts';
 import { probed } from './breaker.ts';
 import type { Ledger } from './ledger.ts';
+import { limitsOf } from './pace.ts';
 import { type Caller, standing } from './standing.ts';
 import { raiseGate } from './stops.ts';
 
@@ -28,8 +29,8 @@ export function placeFrom(given: Json | undefined): Place | undefined {
   return typeof given.ahead === 'number' ? { ahead: given.ahead } : undefined;
 }
 
-export const callerOf = ({ limits, effect, retry }: Ask): Caller => ({
-  limits,
+export const callerOf = ({ limits, effect, retry }: Ask, record: AdmissionRecord, now: number): Caller => ({
+  limits: limitsOf(limits, record, now),
   isSafe: effect === 'safe',
   uncounted: retry,
   place: undefined,
@@ -77,7 +78,7 @@ export class GivenPermit implements Permit {
     try {
       const record = await ledger.fresh();
       const now = clock.now();
-      const caller: Caller = { ...callerOf(ask), uncounted: false, place, sending: probe === undefined ? 'call' : 'probe' };
+      const caller: Caller = { ...callerOf(ask, record, now), uncounted: false, place, sending: probe === undefined ? 'call' : 'probe' };
       const what = standing(record, caller, now, random);
       if (what.do === 'go') return undefined;
       refusal = what.do === 'wait' ? later(what.until, what.why, place, now) : later(now, 'breaker', place, now);
@@ -96,7 +97,7 @@ export class GivenPermit implements Permit {
     const { ledger } = this.#given;
     if (outcome.type === 'throttled') {
       const { until } = outcome;
-      this.#ports.background(ledger.alter((record, now) => raiseGate(record, until, now)));
+      this.#ports.background(ledger.alter((record, now) => raiseGate(record, until, now, ledger.perSecond())));
     } else if (outcome.type !== 'neutral') ledger.count(outcome.type === 'good');
   }
 

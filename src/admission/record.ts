@@ -4,6 +4,7 @@
  *
  * - `tat0`, `tat1`, …: of each limit, where in the line the next place is (GCRA's theoretical arrival time).
  * - `base`, `resumeAt`, `slow`: the line: where it was when it last stopped, when it runs again, how long a step of its slow start is.
+ * - `pace`: requests a second at which calls without a limit of their own go while they make up for a stop (pace.ts).
  * - `pauseAt`, `pauseFor`, `heavy`: when calls go that were booked ahead of the line, and whose calls make up the line (booking.ts).
  * - `breaker`, `openUntil`, `opens`, `good`, `probe`, `probeAt`: breaker.ts.
  * - `r<w>`, `f<w>`, `t<w>`: requests, failures and retries in window `w`; `row`: failures since the last success.

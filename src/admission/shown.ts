@@ -1,5 +1,8 @@
 /** What a record says at a moment, for people. Decides nothing, and knows no units but milliseconds. Pure. */
 import type { AdmissionRecord, ConnectionState, Limit, RateState, StateWord } from '../engine/admission-ports.ts';
+import { interval } from './booking.ts';
+import { breakerAt } from './breaker.ts';
+import { retriesAllowed } from './budget.ts';
 import { fullFrom, lineAt, timeOf } from './line.ts';
 import { numberOf, sumOf, textOf, WINDOW_MS, windowAt } from './record.ts';
 
@@ -36,26 +39,23 @@ function breakerOf(record: AdmissionRecord, now: number): ConnectionState['break
     requests: sumOf(record, 'r', now),
     failures: sumOf(record, 'f', now),
   };
-  if (record.breaker === undefined) return { state: 'closed', ...counted };
-  const until = numberOf(record, 'openUntil') ?? 0;
-  // Who probes moves `openUntil` on, so that another may when it dies.
-  return until > now && record.probe === undefined
-    ? { state: 'open', until, ...counted }
-    : { state: 'half-open', good: numberOf(record, 'good') ?? 0, ...counted };
+  const state = breakerAt(record, now);
+  if (state === 'open') return { state, until: numberOf(record, 'openUntil') ?? 0, ...counted };
+  return state === 'closed' ? { state, ...counted } : { state, good: numberOf(record, 'good') ?? 0, ...counted };
 }
 
 function budgetOf(record: AdmissionRecord, now: number): ConnectionState['budget'] {
   const window = windowAt(now);
   return {
     retries: numberOf(record, `t${window}`) ?? 0,
-    allowed: Math.floor((numberOf(record, `r${window}`) ?? 0) / 10) + 10,
+    allowed: retriesAllowed(record, now),
     windowEnds: (window + 1) * WINDOW_MS,
   };
 }
 
 function rateOf(record: AdmissionRecord, limit: Limit, i: number, now: number): RateState {
   const line = lineAt(record, now);
-  const step = limit.per / limit.requests;
+  const step = interval(limit);
   // After a quiet time several go at once.
   const next = Math.max(line, numberOf(record, `tat${i}`) ?? 0) - (limit.burst - 1) * step;
   const nextAt = Math.max(now, Math.ceil(timeOf(record, next, now)));

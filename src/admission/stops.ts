@@ -1,6 +1,7 @@
 /** What stops a connection, and what lets it run again, as changes of its record: the gate, and a person's hold. Pure. */
 import type { AdmissionChange, AdmissionCondition, AdmissionRecord } from '../engine/admission-ports.ts';
 import { isStopped, lineAt } from './line.ts';
+import { paceAfter } from './pace.ts';
 import { numberOf, SKEW_MS } from './record.ts';
 
 /** One hostile header cannot freeze the fleet for longer; the call that was told waits in full. */
@@ -22,13 +23,18 @@ export function standstill(record: AdmissionRecord, now: number): Pick<Required<
   return { set: { base: lineAt(record, now) }, remove: ['pauseAt', 'pauseFor'].filter((name) => record[name] !== undefined), when: seen };
 }
 
-/** Raises the gate: nothing is sent before `until`. `undefined`: it is that high already. */
-export function raiseGate(record: AdmissionRecord, until: number, now: number): AdmissionChange | undefined {
+/**
+ * Raises the gate: nothing is sent before `until`. `undefined`: it is that high already. `perSecond`: what this process knows of how
+ * much the fleet has sent.
+ */
+export function raiseGate(record: AdmissionRecord, until: number, now: number, perSecond = 0): AdmissionChange | undefined {
   const to = Math.min(until + SKEW_MS, now + GATE_MAX_MS);
   const resumeAt = numberOf(record, 'resumeAt');
   if (to <= now || (resumeAt !== undefined && resumeAt >= to - SKEW_MS)) return undefined;
   const { set, ...rest } = standstill(record, now);
-  return { set: { ...set, resumeAt: to, slow: stepFor(to - now) }, ...rest };
+  // In a stop it was sent nothing: what is known is from before.
+  const pace = resumeAt !== undefined && resumeAt > now ? {} : { pace: paceAfter(perSecond) };
+  return { set: { ...set, ...pace, resumeAt: to, slow: stepFor(to - now) }, ...rest };
 }
 
 /** Nothing is sent until it is released. Held again, it says who did so last. */

@@ -16,6 +16,8 @@ export type Situation = {
   readonly remaining: number;
   /** Milliseconds of the connection's longest rate window; 0: none. */
   readonly window: number;
+  /** It was the fleet's question whether the API is back: the call that asked it pays nothing for the answer. Default false. */
+  readonly isProbe?: boolean;
   readonly random: () => number;
 };
 
@@ -31,7 +33,7 @@ const HOUR_MS = 3_600_000;
 export function nextAttempt(decision: Decision, hint: Hint | undefined, situation: Situation): Next {
   const { policy, attempt, throttles, now } = situation;
   if (decision.act === 'later') return { at: now, counts: 'nothing' };
-  const counts = decision.act === 'wait' ? 'throttle' : 'attempt';
+  const counts = decision.act === 'wait' ? 'throttle' : situation.isProbe ? 'nothing' : 'attempt';
   if (counts === 'throttle' && throttles >= policy.throttles) return { over: 'throttles' };
   if (counts === 'attempt' && attempt >= Math.min(policy.attempts, (decision.retries ?? Number.POSITIVE_INFINITY) + 1))
     return { over: 'attempts' };

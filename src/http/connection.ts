@@ -103,8 +103,8 @@ export function secretsOf(connection: Connection): readonly string[] {
 
 /** What those who watch and stop it know of it. */
 export function deployedConnection(connection: Connection): DeployedConnection {
-  const { name, rateLimits, concurrency, perAccount } = Object.assign({ concurrency: 0 }, coreOf(connection));
-  return { name, limits: rateLimits.map((limit) => Object.assign({ burst: 1 }, limit)), concurrency, perAccount };
+  const { name, rateLimits: limits, concurrency, perAccount } = coreOf(connection);
+  return { name, limits, concurrency, perAccount };
 }
 
 /** At which path a reply that names another was given: it may do so relative to its own. */

@@ -19,10 +19,12 @@ export type Failed = {
   /** The answer in the journal's form, where there was one. */
   readonly value: string | undefined;
   readonly record: AttemptRecord;
+  /** It was sent to see whether the API is back. */
+  readonly isProbe: boolean;
 };
 
 export function afterFailure(failed: Failed): Verdict {
-  const { call, decision, event, hints, env, record } = failed;
+  const { call, decision, event, hints, env, record, isProbe } = failed;
   switch (decision.act) {
     case 'unknown':
       return {
@@ -42,6 +44,7 @@ export function afterFailure(failed: Failed): Verdict {
         quickRetries: env.quickRetries,
         remaining: env.remaining,
         window: Math.max(0, ...call.core.rateLimits.map(({ per }) => per)),
+        isProbe,
         random: env.entropy.random,
       });
       if ('over' in next) return final({ ...failed, record: { ...record, over: next.over } }, next);

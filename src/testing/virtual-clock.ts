@@ -12,33 +12,71 @@ export type VirtualClock = Clock & {
   pending(): number;
 };
 
-type Entry = { at: number; order: number; fn: () => void };
+/** `fn` is gone once it is cancelled; its entry leaves the heap when its time comes. */
+type Entry = { at: number; order: number; fn: (() => void) | undefined };
 
 /** `start`: milliseconds since the epoch, default 2026-01-01T00:00:00Z. */
 export function virtualClock(start: number = Date.UTC(2026, 0, 1)): VirtualClock {
   let now = start;
   let made = 0;
-  const timers = new Set<Entry>();
+  let waiting = 0;
+  /** A binary heap: simulations have a hundred thousand timers. */
+  const heap: Entry[] = [];
 
-  const first = (): Entry | undefined => {
-    let best: Entry | undefined;
-    for (const entry of timers) {
-      if (!best || entry.at < best.at || (entry.at === best.at && entry.order < best.order)) best = entry;
+  const isBefore = (a: Entry, b: Entry) => a.at < b.at || (a.at === b.at && a.order < b.order);
+  const swap = (i: number, j: number) => {
+    [heap[i], heap[j]] = [heap[j] as Entry, heap[i] as Entry];
+  };
+  const push = (entry: Entry) => {
+    heap.push(entry);
+    for (let i = heap.length - 1; i > 0; ) {
+      const parent = (i - 1) >> 1;
+      if (!isBefore(heap[i] as Entry, heap[parent] as Entry)) return;
+      swap(i, parent);
+      i = parent;
     }
-    return best;
+  };
+  const pop = () => {
+    swap(0, heap.length - 1);
+    heap.pop();
+    for (let i = 0; ; ) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2]) {
+        if (child < heap.length && isBefore(heap[child] as Entry, heap[least] as Entry)) least = child;
+      }
+      if (least === i) return;
+      swap(i, least);
+      i = least;
+    }
+  };
+  const first = (): Entry | undefined => {
+    while (heap[0] && heap[0].fn === undefined) pop();
+    return heap[0];
   };
   const fire = (entry: Entry) => {
-    timers.delete(entry);
+    pop();
+    waiting -= 1;
     now = Math.max(now, entry.at);
-    entry.fn();
+    entry.fn?.();
   };
 
   return {
     now: () => now,
     timer(ms, fn): Timer {
-      const entry = { at: now + Math.max(0, ms), order: made++, fn };
-      timers.add(entry);
-      return { cancel: () => void timers.delete(entry) };
+      const entry: Entry = { at: now + Math.max(0, ms), order: made++, fn };
+      waiting += 1;
+      push(entry);
+      let fired = false;
+      entry.fn = () => {
+        fired = true;
+        fn();
+      };
+      return {
+        cancel() {
+          if (!fired && entry.fn !== undefined) waiting -= 1;
+          entry.fn = undefined;
+        },
+      };
     },
     advance(ms) {
       const until = now + ms;
@@ -51,6 +89,6 @@ export function virtualClock(start: number = Date.UTC(2026, 0, 1)): VirtualClock
       if (entry) fire(entry);
       return entry !== undefined;
     },
-    pending: () => timers.size,
+    pending: () => waiting,
   };
 }

@@ -5,6 +5,8 @@ type Later = Extract<Answer, { type: 'later' }>;
 type Scripted = 'go' | Exclude<Answer, { type: 'go' }> | ((ask: Ask) => Promise<Answer> | Answer);
 
 export type ScriptedAdmission = Admission & {
+  /** Of the permits from now on. */
+  isProbe: boolean;
   readonly asked: Ask[];
   /** What became of each permit, in order: the outcome, `dropped`, or `withdrawn` by `confirm()`. */
   readonly told: Array<Outcome | 'dropped' | 'withdrawn'>;
@@ -34,6 +36,7 @@ export function scriptedAdmission(): ScriptedAdmission {
       self.told.push(what);
     };
     return {
+      isProbe: self.isProbe,
       confirm() {
         self.confirms += 1;
         const next = holds.shift();
@@ -49,6 +52,7 @@ export function scriptedAdmission(): ScriptedAdmission {
   }
 
   const self: ScriptedAdmission = {
+    isProbe: false,
     asked: [],
     told: [],
     get open() {

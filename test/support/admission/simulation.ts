@@ -119,32 +119,15 @@ export async function simulate(plan: Plan): Promise<Report> {
     const start = () =>
       createAdmission({ store: table, clock: own, entropy: seededEntropy(Math.floor(random() * 2 ** 32)), instances: 10 });
     let admission = start();
+    const restart = () => {
+      admission = start();
+    };
     let stopped = false;
     const tenant = plan.tenant?.(index) ?? 'default';
-    issue.set(
-      index,
-      (whose) =>
-        void one(
-          () => admission,
-          () => void (admission = start()),
-          own,
-          index,
-          whose,
-        ),
-    );
+    issue.set(index, (whose) => void one(() => admission, restart, own, index, whose));
     const lane = async () => {
       while (!stopped && since() < plan.lasts) {
-        await Promise.all(
-          Array.from({ length: plan.batch }, () =>
-            one(
-              () => admission,
-              () => void (admission = start()),
-              own,
-              index,
-              tenant,
-            ),
-          ),
-        );
+        await Promise.all(Array.from({ length: plan.batch }, () => one(() => admission, restart, own, index, tenant)));
         await sleep(1);
       }
     };
