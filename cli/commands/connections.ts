@@ -62,9 +62,10 @@ async function showWhole(tools: Tools, connection: string, limit: number): Promi
   });
   const item = own as ConnectionItem;
   tools.answer({ ...item, accounts }, () => {
-    const shown = item.perAccount
-      ? `${tools.paint('bold', connection)}  is called for accounts alone, each by itself`
-      : connectionText(item, lookOf(tools));
+    const shown =
+      item.perAccount && item.hold === undefined
+        ? `${tools.paint('bold', connection)}  is called for accounts alone, each by itself`
+        : connectionText(item, lookOf(tools));
     if (accounts.items.length > 0) return `${shown}\n\n${connectionsTable(accounts.items, 'account', lookOf(tools))}`;
     return item.perAccount ? `${shown}; nothing is kept of any` : shown;
   });

@@ -8,7 +8,7 @@ import type { Place } from './booking.ts';
 import { claimProbe, mayProbe } from './breaker.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { memoryAdmissionStore } from './memory-store.ts';
-import { callerOf, type Given, GivenPermit, later, type PermitPorts, placeFrom } from './permit.ts';
+import { callerOf, freshly, type Given, GivenPermit, later, type PermitPorts, placeFrom } from './permit.ts';
 import { createPlaces } from './places.ts';
 import { nameOf } from './record.ts';
 import { standing } from './standing.ts';
@@ -55,15 +55,12 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
 
   return {
     ask(ask) {
+      const { connection, account } = ask.key;
       const ledger = ledgerOf(ask.key);
+      const whole = account === undefined ? undefined : ledgerOf({ connection });
       const isPlain = ask.limits.length === 0 && ask.concurrency === 0 && !ask.retry;
-      if (
-        isPlain &&
-        ledger.isFresh() &&
-        standing(ledger.record, callerOf(ask, ledger.record, clock.now()), clock.now(), entropy.random).do === 'go'
-      )
-        return go({ ask, ledger, place: undefined });
-      return asking(ask, ledger);
+      if (isPlain && isClear(ask, ledger, whole)) return go({ ask, ledger, whole, place: undefined });
+      return asking(ask, ledger, whole);
     },
     async leave() {
       await Promise.allSettled([...unfinished]);
@@ -76,7 +73,14 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
     return { type: 'go', permit: new GivenPermit(given, ports) };
   }
 
-  async function asking(ask: Ask, ledger: Ledger): Promise<Answer> {
+  /** Nothing is to be waited for, as far as was read a moment ago. */
+  function isClear(ask: Ask, ledger: Ledger, whole: Ledger | undefined): boolean {
+    if (!ledger.isFresh() || (whole && (!whole.isFresh() || whole.record.heldAt !== undefined))) return false;
+    const now = clock.now();
+    return standing(ledger.record, callerOf(ask, ledger.record, now), now, entropy.random).do === 'go';
+  }
+
+  async function asking(ask: Ask, ledger: Ledger, whole: Ledger | undefined): Promise<Answer> {
     const patient = clock.now() + ask.patience;
     let place = placeFrom(ask.place);
     let uncounted = ask.retry && place === undefined;
@@ -90,7 +94,7 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
         if (ask.signal.aborted) return leave(later(clock.now(), 'rate', place, clock.now()));
         const down = ledger.unreachableUntil();
         if (down > 0) return leave(unreachable(ask, down, place));
-        const record = await ledger.fresh();
+        const record = await freshly(ledger, whole);
         const now = clock.now();
         const caller = { ...callerOf(ask, record, now), place, uncounted };
         const what = standing(record, caller, now, entropy.random);
@@ -108,7 +112,7 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
           release = () => taken.lease.release();
           continue;
         }
-        if (what.do === 'go') return go({ ask, ledger, place, release });
+        if (what.do === 'go') return go({ ask, ledger, whole, place, release });
         if (what.do === 'book') {
           const { tenant, weight } = ask;
           const booked = await ledger.book({ tenant, weight, retry: uncounted, missed: what.missed }, caller.limits);
@@ -119,7 +123,7 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
           continue;
         }
         const probe = await claim(ask, ledger);
-        if (probe !== undefined) return go({ ask, ledger, place, release, probe });
+        if (probe !== undefined) return go({ ask, ledger, whole, place, release, probe });
       }
     } catch {
       return leave(unreachable(ask, ledger.unreachableUntil(), place));

@@ -3,21 +3,15 @@
  * reservations: a place is booked however far away it is). Pure.
  *
  * Ahead of the line: where a tenant has made the line long, what others ask for is booked before it, and the line pauses for as long. At
- * most half of all places go that way. Who has a place in the line sees the pause when it looks before it sends; therefore a pause begins
- * no sooner than everybody has looked.
+ * most half of all places go that way. Who has a place in the line sees the pause when it looks before it sends (pauses.ts).
  */
 import type { AdmissionChange, AdmissionCondition, AdmissionRecord, Limit } from '../engine/admission-ports.ts';
-import { lineAt, pauseOf, runsFully } from './line.ts';
-import { numberOf, outdated, textOf, windowAt } from './record.ts';
+import { lineAt, runsFully } from './line.ts';
+import { asText, type Gap, gapIn, PAUSE_ROOM } from './pauses.ts';
+import { numberOf, outdated, textOf, toThousandths, windowAt } from './record.ts';
 
-/** Nobody sends on what was read longer ago, ms. */
-export const FRESH_MS = 150;
-/** What is booked ahead of the line begins so much later: the freshness, and two clocks that differ. */
-const LEAD_MS = 300;
 /** A line that is longer is somebody's backlog, ms. */
 const LONG_MS = 500;
-/** Booked ahead at once, in requests. */
-const AHEAD = 16;
 /** The limits are used up to this share: clocks differ, and requests take unlike times to arrive. */
 const PACE = 0.98;
 
@@ -71,21 +65,19 @@ export function book(
   const steps = limits.map(interval);
   const long = limits.map((limit, j) => (numberOf(record, `tat${j}`) ?? 0) - slack(limit) - line > LONG_MS);
   const step = Math.max(0, ...steps.filter((_, j) => long[j]));
-  const opening = step === 0 || !runsFully(record, now) ? undefined : gap(record, step, now);
-  const { first, put, last } = split(claims, record, opening);
+  const gap = step === 0 || !runsFully(record, now) ? undefined : gapIn(record, step, now);
+  const { first, put, last } = split(claims, record, gap);
   const ahead = weightOf(first);
   const behind = weightOf(last);
 
-  if (opening && ahead > 0) {
-    for (const name of ['pauseAt', 'pauseFor']) {
-      const value = record[name];
-      when.push(value === undefined ? { name, is: 'absent' } : { name, is: '=', value });
-    }
-    Object.assign(set, { pauseAt: opening.from, pauseFor: opening.start - opening.from + ahead * step });
-    if (opening.passed > 0) add.base = -opening.passed;
+  if (gap && ahead > 0) {
+    const { pauses, passed } = gap.filled(ahead * step);
+    set.pauses = asText(pauses);
+    if (passed > 0) add.base = -toThousandths(passed);
+    when.push(record.pauses === undefined ? { name: 'pauses', is: 'absent' } : { name: 'pauses', is: '=', value: record.pauses });
   }
   /** How far each limit is moved on. Where the line is long, the push takes the place of what is booked ahead. */
-  const far = steps.map((each, j) => each * (behind + (long[j] ? 0 : ahead)));
+  const far = steps.map((each, j) => toThousandths(each * (behind + (long[j] ? 0 : ahead))));
   for (const [j, by] of far.entries()) {
     if (by === 0) continue;
     const name = `tat${j}`;
@@ -93,7 +85,7 @@ export function book(
       add[name] = by;
       when.push({ name, is: '>=', value: line });
     } else {
-      set[name] = line + by;
+      set[name] = toThousandths(line + by);
       when.push({ name, is: '<', value: line, orAbsent: true });
     }
   }
@@ -118,10 +110,10 @@ export function book(
   return {
     change: { set, add, when, ...(remove.length === 0 ? {} : { remove }) },
     placesIn(after) {
-      const places = new Map<Claim, Place | { notBefore: number }>(put.map((claim) => [claim, { notBefore: opening?.end ?? now }]));
+      const places = new Map<Claim, Place | { notBefore: number }>(put.map((claim) => [claim, { notBefore: gap?.next ?? now }]));
       let before = 0;
       for (const claim of first) {
-        places.set(claim, { ahead: (opening?.start ?? now) + before * step });
+        places.set(claim, { ahead: (gap?.start ?? now) + before * step });
         before += claim.weight;
       }
       before = 0;
@@ -142,44 +134,16 @@ function slack(limit: Limit): number {
   return (limit.burst - 1) * interval(limit);
 }
 
-/** Where calls may be put ahead of the line. */
-type Gap = {
-  /** The pause of the line that they are part of. */
-  readonly from: number;
-  /** The first of them. */
-  readonly start: number;
-  /** How many requests. */
-  readonly room: number;
-  /** Of the pause before, which is over: what it has held up the line. */
-  readonly passed: number;
-  /** When there is another, if this one is full. */
-  readonly end: number;
-};
-
-function gap(record: AdmissionRecord, step: number, now: number): Gap {
-  const pause = pauseOf(record);
-  if (pause === undefined) return { from: now + LEAD_MS, start: now + LEAD_MS, room: AHEAD, passed: 0, end: now };
-  // As long as a pause was, the line runs: it has the other half.
-  const next = Math.max(now + LEAD_MS, pause.end + pause.for);
-  if (pause.end <= now) return { from: next, start: next, room: AHEAD, passed: pause.for, end: now };
-  const room = pause.end >= now + LEAD_MS ? Math.max(0, Math.floor(AHEAD - pause.for / step)) : 0;
-  return { from: pause.at, start: pause.end, room, passed: 0, end: pause.end };
-}
-
 /** Who is served ahead of the line, who is `put` off until there is a gap again, and who joins the line: the tenants that ask for the least first. */
-function split(
-  claims: readonly Claim[],
-  record: AdmissionRecord,
-  opening: Gap | undefined,
-): { first: Claim[]; put: Claim[]; last: Claim[] } {
+function split(claims: readonly Claim[], record: AdmissionRecord, gap: Gap | undefined): { first: Claim[]; put: Claim[]; last: Claim[] } {
   const asked = new Map<string, number>();
   for (const { tenant, weight } of claims) asked.set(tenant, (asked.get(tenant) ?? 0) + weight);
   const ordered = asked.size === 1 ? claims : [...claims].sort((a, b) => (asked.get(a.tenant) ?? 0) - (asked.get(b.tenant) ?? 0));
-  if (opening === undefined) return { first: [], put: [], last: [...ordered] };
+  if (gap === undefined) return { first: [], put: [], last: [...ordered] };
   const heavy = textOf(record, 'heavy');
   const [first, put, last]: [Claim[], Claim[], Claim[]] = [[], [], []];
-  let { room } = opening;
-  let light = AHEAD;
+  let { room } = gap;
+  let light = PAUSE_ROOM;
   for (const claim of ordered) {
     const isLight = claim.missed || (heavy !== undefined && claim.tenant !== heavy);
     if (!isLight || claim.weight > light) last.push(claim);

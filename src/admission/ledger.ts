@@ -4,9 +4,10 @@
  */
 import type { AdmissionChange, AdmissionKey, AdmissionRecord, AdmissionStore, Limit } from '../engine/admission-ports.ts';
 import type { Clock, Timer } from '../engine/ports.ts';
-import { book, type Claim, type Counts, FRESH_MS, type Place } from './booking.ts';
+import { book, type Claim, type Counts, type Place } from './booking.ts';
 import { open, shouldOpen } from './breaker.ts';
 import { retriesAllowed, retriesLeft } from './budget.ts';
+import { FRESH_MS } from './pauses.ts';
 import { isTroubled, WINDOWS, windowAt } from './record.ts';
 
 /** Calls that are issued together are booked together, ms. */

@@ -4,6 +4,7 @@
  * when a gate rises, and nobody has to be told. Pure.
  */
 import type { AdmissionRecord } from '../engine/admission-ports.ts';
+import { pausesOf } from './pauses.ts';
 import { isProbed, numberOf } from './record.ts';
 
 /** How fast it runs in the first, second and third step after a stop; then at 1. */
@@ -19,16 +20,9 @@ export function lineAt(record: AdmissionRecord, now: number): number {
   const base = numberOf(record, 'base') ?? 0;
   if (isStopped(record)) return base;
   const resumeAt = numberOf(record, 'resumeAt');
-  const pause = pauseOf(record);
-  const ran = pause === undefined ? now : now - Math.min(pause.for, Math.max(0, now - pause.at));
+  let ran = now;
+  for (const pause of pausesOf(record)) ran -= Math.min(pause.for, Math.max(0, now - pause.at));
   return base + (resumeAt === undefined ? ran : gone(ran - resumeAt, numberOf(record, 'slow') ?? 0));
-}
-
-/** It stands still for as long as calls that were booked ahead of it take their turn; of pauses that are past only the last. */
-export function pauseOf(record: AdmissionRecord): { at: number; for: number; end: number } | undefined {
-  const at = numberOf(record, 'pauseAt');
-  const long = numberOf(record, 'pauseFor') ?? 0;
-  return at === undefined ? undefined : { at, for: long, end: at + long };
 }
 
 /**
@@ -43,9 +37,9 @@ export function timeOf(record: AdmissionRecord, place: number, now: number): num
     const from = Math.max(now, isProbed(record, now) ? 0 : (numberOf(record, 'openUntil') ?? 0), resumeAt ?? 0);
     return from + taken(place - base, numberOf(record, 'slow') ?? 0);
   }
-  const time = resumeAt === undefined ? place - base : resumeAt + taken(place - base, numberOf(record, 'slow') ?? 0);
-  const pause = pauseOf(record);
-  return pause !== undefined && time >= pause.at ? time + pause.for : time;
+  let time = resumeAt === undefined ? place - base : resumeAt + taken(place - base, numberOf(record, 'slow') ?? 0);
+  for (const pause of pausesOf(record)) if (time >= pause.at) time += pause.for;
+  return time;
 }
 
 /** It runs, and at its full speed. */

@@ -10,7 +10,7 @@ import type {
 } from '../engine/admission-ports.ts';
 import type { Clock } from '../engine/ports.ts';
 import { shown } from './shown.ts';
-import { hold, release } from './stops.ts';
+import { heldWith, hold, release } from './stops.ts';
 
 /** A change is lost when a gate rises between looking and changing. That happens a few times a second at most. */
 const MOST_TRIES = 20;
@@ -30,15 +30,16 @@ export function connectionDesk({ store, clock, deployed }: Parts): ConnectionDes
   const known = new Map(deployed.map((one) => [one.name, one]));
   const names = [...known.keys()].sort();
 
-  function view(key: AdmissionKey, record: AdmissionRecord): ShownConnection {
+  /** `whole`: of its connection, where it is an account's: who holds that holds all of them. */
+  function view(key: AdmissionKey, record: AdmissionRecord, whole: AdmissionRecord = {}): ShownConnection {
     const { limits, concurrency, perAccount } = deployedOf(key.connection);
-    const state = shown(record, limits, clock.now());
+    const state = shown(heldWith(record, whole), limits, clock.now());
     return { ...key, perAccount, ...state, ...(concurrency === 0 ? {} : { concurrency: { allowed: concurrency } }) };
   }
 
   /** With the calls in flight, which are counted elsewhere. */
   async function closely(key: AdmissionKey, record: AdmissionRecord): Promise<ShownConnection> {
-    const seen = view(key, record);
+    const seen = view(key, record, key.account === undefined ? {} : await store.read({ connection: key.connection }));
     if (seen.concurrency === undefined) return seen;
     const places = await store.places(key);
     const inUse = places.filter(({ until }) => until > clock.now()).length;
@@ -77,10 +78,10 @@ export function connectionDesk({ store, clock, deployed }: Parts): ConnectionDes
       return closely(key, await store.read(key));
     },
     async accounts(connection, options) {
-      const { items, next } = await store.list(connection, options);
+      const [{ items, next }, whole] = await Promise.all([store.list(connection, options), store.read({ connection })]);
       const accounts = items.filter(({ account }) => account !== '');
       return {
-        items: accounts.map(({ account, record }) => view({ connection, account }, record)),
+        items: accounts.map(({ account, record }) => view({ connection, account }, record, whole)),
         ...(next === undefined ? {} : { next }),
       };
     },

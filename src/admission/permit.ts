@@ -7,7 +7,7 @@ import { probed } from './breaker.ts';
 import type { Ledger } from './ledger.ts';
 import { limitsOf } from './pace.ts';
 import { type Caller, standing } from './standing.ts';
-import { raiseGate } from './stops.ts';
+import { heldWith, raiseGate } from './stops.ts';
 
 /** A parked run is woken so much before its turn: a wake comes by whole seconds, and who is late has lost its place. */
 const EARLY_MS = 1_200;
@@ -36,9 +36,18 @@ export const callerOf = ({ limits, effect, retry }: Ask, record: AdmissionRecord
   place: undefined,
 });
 
+/** Read now, unless it is recent. Rejects when it cannot be had. */
+export async function freshly(ledger: Ledger, whole: Ledger | undefined): Promise<AdmissionRecord> {
+  if (whole === undefined) return ledger.fresh();
+  const [record, all] = await Promise.all([ledger.fresh(), whole.fresh()]);
+  return heldWith(record, all);
+}
+
 export type Given = {
   readonly ask: Ask;
   readonly ledger: Ledger;
+  /** Of its connection, where it is an account's. */
+  readonly whole: Ledger | undefined;
   readonly place: Place | undefined;
   /** Gives back the connection's place among those in flight. */
   readonly release?: (() => void) | undefined;
@@ -68,15 +77,16 @@ export class GivenPermit implements Permit {
   }
 
   confirm(): Promise<Later | undefined> | undefined {
-    return this.#given.ledger.isFresh() ? undefined : this.#look();
+    const { ledger, whole } = this.#given;
+    return ledger.isFresh() && whole?.isFresh() !== false ? undefined : this.#look();
   }
 
   async #look(): Promise<Later | undefined> {
-    const { ask, ledger, place, probe } = this.#given;
+    const { ask, ledger, whole, place, probe } = this.#given;
     const { clock, random } = this.#ports;
     let refusal: Later;
     try {
-      const record = await ledger.fresh();
+      const record = await freshly(ledger, whole);
       const now = clock.now();
       const caller: Caller = { ...callerOf(ask, record, now), uncounted: false, place, sending: probe === undefined ? 'call' : 'probe' };
       const what = standing(record, caller, now, random);

@@ -5,7 +5,7 @@
  * - `tat0`, `tat1`, …: of each limit, where in the line the next place is (GCRA's theoretical arrival time).
  * - `base`, `resumeAt`, `slow`: the line: where it was when it last stopped, when it runs again, how long a step of its slow start is.
  * - `pace`: requests a second at which calls without a limit of their own go while they make up for a stop (pace.ts).
- * - `pauseAt`, `pauseFor`, `heavy`: when calls go that were booked ahead of the line, and whose calls make up the line (booking.ts).
+ * - `pauses`, `heavy`: when calls go that were booked ahead of the line (pauses.ts), and whose calls make up the line.
  * - `breaker`, `openUntil`, `opens`, `good`, `probe`, `probeAt`: breaker.ts.
  * - `r<w>`, `f<w>`, `t<w>`: requests, failures and retries in window `w`; `row`: failures since the last success.
  * - `heldAt`, `heldBy`, `heldWhy`: a person holds it.
@@ -29,6 +29,9 @@ export function textOf(record: AdmissionRecord, name: string): string | undefine
   const value = record[name];
   return typeof value === 'string' ? value : undefined;
 }
+
+/** Every time of the line has three decimals: what is added up a thousand times, here and in the table, stays the same number. */
+export const toThousandths = (ms: number): number => Math.round(ms * 1_000) / 1_000;
 
 export const windowAt = (now: number): number => Math.floor(now / WINDOW_MS);
 

@@ -2,7 +2,7 @@
 import type { AdmissionChange, AdmissionCondition, AdmissionRecord } from '../engine/admission-ports.ts';
 import { isStopped, lineAt } from './line.ts';
 import { paceAfter } from './pace.ts';
-import { numberOf, SKEW_MS } from './record.ts';
+import { numberOf, SKEW_MS, toThousandths } from './record.ts';
 
 /** One hostile header cannot freeze the fleet for longer; the call that was told waits in full. */
 export const GATE_MAX_MS = 3_600_000;
@@ -18,9 +18,10 @@ const asSeen = (record: AdmissionRecord, name: string): AdmissionCondition => {
 
 /** The line stands still where it is; nothing of that where it does so already. */
 export function standstill(record: AdmissionRecord, now: number): Pick<Required<AdmissionChange>, 'set' | 'remove' | 'when'> {
-  const seen = ['base', 'resumeAt', 'breaker', 'heldAt', 'pauseAt', 'pauseFor'].map((name) => asSeen(record, name));
+  const seen = ['base', 'resumeAt', 'breaker', 'heldAt', 'pauses'].map((name) => asSeen(record, name));
   if (isStopped(record)) return { set: {}, remove: [], when: seen };
-  return { set: { base: lineAt(record, now) }, remove: ['pauseAt', 'pauseFor'].filter((name) => record[name] !== undefined), when: seen };
+  // Who was booked ahead keeps the time that it was given; the line does not wait for it any more.
+  return { set: { base: toThousandths(lineAt(record, now)) }, remove: record.pauses === undefined ? [] : ['pauses'], when: seen };
 }
 
 /**
@@ -41,6 +42,12 @@ export function raiseGate(record: AdmissionRecord, until: number, now: number, p
 export function hold(record: AdmissionRecord, by: { by: string; why: string }, now: number): AdmissionChange {
   const { set, ...rest } = standstill(record, now);
   return { set: { ...set, heldAt: now, heldBy: by.by, heldWhy: by.why }, ...rest };
+}
+
+/** An account's record, as its calls see it: who holds the connection holds all of its accounts. */
+export function heldWith(record: AdmissionRecord, whole: AdmissionRecord): AdmissionRecord {
+  const { heldAt, heldBy = '', heldWhy = '' } = whole;
+  return heldAt === undefined ? record : { ...record, heldAt, heldBy, heldWhy };
 }
 
 /** `undefined`: nobody holds it. */

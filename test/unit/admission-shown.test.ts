@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { interval } from '../../src/admission/booking.ts';
 import { changed } from '../../src/admission/change.ts';
 import { lineAt } from '../../src/admission/line.ts';
 import { windowAt } from '../../src/admission/record.ts';
@@ -9,6 +10,7 @@ import type { AdmissionChange, AdmissionRecord } from '../../src/engine/admissio
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 3);
 const W = windowAt(NOW);
 const TEN_A_SECOND = { requests: 10, per: 1_000, burst: 1 };
+const STEP = interval(TEN_A_SECOND);
 const HELD = { heldAt: NOW - 5_000, heldBy: 'ada', heldWhy: 'they migrate', base: NOW - 5_000 };
 const BROKEN = { breaker: 'open', openUntil: NOW + 20_000, opens: 2, base: NOW - 1_000 };
 const TRIED = { ...BROKEN, openUntil: NOW, good: 1 };
@@ -61,7 +63,7 @@ it.each<[string, AdmissionRecord, { waiting: number; nextAt?: number }]>([
   ['never booked', {}, { waiting: 0, nextAt: NOW }],
   ['booked in the past', { tat0: NOW - 900 }, { waiting: 0, nextAt: NOW }],
   ['booked three places ahead', { tat0: NOW + 300 }, { waiting: 3, nextAt: NOW + 300 }],
-  ['a part of a place ahead', { tat0: NOW + 201 }, { waiting: 3, nextAt: NOW + 201 }],
+  ['a part of a place ahead', { tat0: NOW + 2 * STEP + 1 }, { waiting: 3, nextAt: Math.ceil(NOW + 2 * STEP + 1) }],
   ['behind a gate', { ...GATED, tat0: GATED.base }, { waiting: 0, nextAt: NOW + 7_000 }],
   ['behind a gate, and ahead: an eighth of the pace', { ...GATED, tat0: GATED.base + 50 }, { waiting: 1, nextAt: NOW + 7_400 }],
   ['held: nobody knows when', { ...HELD, tat0: HELD.base + 200 }, { waiting: 2 }],
@@ -72,9 +74,9 @@ it.each<[string, AdmissionRecord, { waiting: number; nextAt?: number }]>([
 
 it('counts none of those as waiting who go at once after a quiet time', () => {
   const limit = { ...TEN_A_SECOND, burst: 4 };
-  const waiting = [0, 300, 301, 700].map((ahead) => shown({ tat0: NOW + ahead }, [limit], NOW).rate[0]);
+  const waiting = [0, 3, 3.01, 7].map((ahead) => shown({ tat0: NOW + ahead * STEP }, [limit], NOW).rate[0]);
   expect(waiting).toEqual([0, 0, 1, 4].map((n) => expect.objectContaining({ waiting: n }) as object));
-  expect(waiting[3]?.nextAt).toBe(NOW + 400);
+  expect(waiting[3]?.nextAt).toBe(Math.ceil(NOW + 4 * STEP));
 });
 
 it('knows each limit by its place in the code', () => {

@@ -118,9 +118,15 @@ describe('a hold', () => {
     expect(body).toMatchObject({ state: 'open', accounts: { items: [{ account: 'acme', state: 'held' }] } });
   });
 
-  it('without an account is refused where each call is of one: it would stop nothing', async () => {
-    const refused = await testApi().call('POST', '/v1/connections/shop/hold', { json: WHY });
-    expect(refused).toMatchObject({ status: 400, body: { code: 'E_REQUEST_INVALID', pointer: '/account' } });
+  it('without an account is of all of them, and shown so', async () => {
+    const world = testApi();
+    await world.call('POST', '/v1/connections/shop/hold', { json: { ...WHY, account: 'acme' } });
+    await world.call('POST', '/v1/connections/shop/release', { json: { account: 'acme' } });
+    const held = await world.call('POST', '/v1/connections/shop/hold', { json: WHY });
+    expect(held).toMatchObject({ status: 200, body: { connection: 'shop', state: 'held' } });
+    const { body } = await world.call('GET', '/v1/connections/shop');
+    expect(body).toMatchObject({ state: 'held', accounts: { items: [{ account: 'acme', state: 'held', hold: { why: WHY.why } }] } });
+    expect((await world.call('GET', '/v1/connections/shop', { query: { account: 'zoe' } })).body).toMatchObject({ state: 'held' });
   });
 
   it.each([

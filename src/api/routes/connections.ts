@@ -54,7 +54,7 @@ export const holdConnection = route({
   tag: 'Connections',
   summary: 'Send nothing more until it is released',
   description:
-    'Calls in flight are finished; all others wait, use up no attempt, and keep their deadline. Held again, the newest name and reason count.',
+    'Calls in flight are finished; all others wait, use up no attempt, and keep their deadline. Without an account it is all of them. Held again, the newest name and reason count.',
   scope: 'operate',
   query: NoQuery,
   body: { json: HoldRequest },
@@ -64,8 +64,6 @@ export const holdConnection = route({
     forAllTenants(bearer);
     const key = keyOf(connectionOf(deps, params), account);
     const by = bearer.name;
-    const { perAccount } = await deps.connections.show(key);
-    if (perAccount && account === undefined) throw noAccount(key.connection);
     const held = await deps.connections.hold(key, { by, why });
     operated(deps, request.id, { what: 'hold', ...key, by, why });
     return { status: 200, body: view(held) };
@@ -111,12 +109,6 @@ const keyOf = (connection: string, account: string | undefined): AdmissionKey =>
   connection,
   ...(account === undefined ? {} : { account }),
 });
-
-/** It would be held, and every call would go. */
-function noAccount(connection: string): Problem {
-  const message = `is needed: ${connection} is called for accounts alone, and each is held by itself`;
-  return new Problem('E_REQUEST_INVALID', `the member /account of the body ${message}`, { errors: [{ pointer: '/account', message }] });
-}
 
 function view({ gate, hold, slowStart, breaker, budget, rate, ...rest }: ShownConnection): ConnectionItem {
   const { until, ...counts } = breaker;
