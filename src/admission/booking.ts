@@ -121,7 +121,8 @@ export function book(
         const stands = limits.map(
           (limit, j) => (numberOf(after, `tat${j}`) ?? 0) - behind * (steps[j] ?? 0) + before * (steps[j] ?? 0) - slack(limit),
         );
-        places.set(claim, { line: Math.max(...stands) });
+        // After a quiet time its turn would have been some time ago: it is now.
+        places.set(claim, { line: Math.max(line, ...stands) });
         before += claim.weight;
       }
       return claims.map((claim) => places.get(claim) as Place | { notBefore: number });

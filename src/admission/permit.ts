@@ -76,6 +76,10 @@ export class GivenPermit implements Permit {
     return this.#given.probe !== undefined;
   }
 
+  get place(): Json | undefined {
+    return this.#given.place as Json | undefined;
+  }
+
   confirm(): Promise<Later | undefined> | undefined {
     const { ledger, whole } = this.#given;
     return ledger.isFresh() && whole?.isFresh() !== false ? undefined : this.#look();

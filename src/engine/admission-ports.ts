@@ -50,8 +50,9 @@ export type Answer =
 export type Outcome = { readonly type: 'good' | 'bad' | 'neutral' } | { readonly type: 'throttled'; readonly until: number };
 
 export type Permit = {
-  /** It is sent to see whether the API is back: failing uses up no attempt. */
+  /** It is sent to see whether the API is back: failing uses up no attempt, and it asks again with its `place`. */
   readonly isProbe: boolean;
+  readonly place: Json | undefined;
   /**
    * Right before sending: `undefined` while what it was given on is recent (250 ms). Otherwise the record is read again, and the
    * promise resolves with `undefined` (send it) or with when to ask again. What was taken is then given back.

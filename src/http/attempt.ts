@@ -278,7 +278,7 @@ function conclude(
   resent: boolean,
   brokenOff = false,
 ): Verdict | Promise<Verdict> {
-  const isProbe = memory.permit?.isProbe === true;
+  const probe = memory.permit?.isProbe ? { place: memory.permit.place } : undefined;
   if (memory.permit !== undefined)
     tell(memory, { call, decision, event, hints, now: env.clock.now(), brokenOff: brokenOff || env.signal.aborted });
   const record = recordOf(decision, event, hints, env.attempt, resent);
@@ -290,5 +290,5 @@ function conclude(
     if (stored) memory.given = { text: value as string, stored };
     return { type: 'done', value, record };
   }
-  return failing().then(({ afterFailure }) => afterFailure({ call, decision, event, hints, env, value, record, isProbe }));
+  return failing().then(({ afterFailure }) => afterFailure({ call, decision, event, hints, env, value, record, probe }));
 }

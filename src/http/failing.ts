@@ -1,4 +1,5 @@
 /** What follows from an attempt that did not succeed: another one later, a question, or the call's final error. */
+import type { Json } from '../engine/json.ts';
 import type { AttemptEnv, Verdict } from '../engine/operation.ts';
 import { hinted, type Next, nextAttempt } from './backoff.ts';
 import type { Call } from './call.ts';
@@ -19,12 +20,12 @@ export type Failed = {
   /** The answer in the journal's form, where there was one. */
   readonly value: string | undefined;
   readonly record: AttemptRecord;
-  /** It was sent to see whether the API is back. */
-  readonly isProbe: boolean;
+  /** It was sent to see whether the API is back: it asks again with its place. */
+  readonly probe: { readonly place: Json | undefined } | undefined;
 };
 
 export function afterFailure(failed: Failed): Verdict {
-  const { call, decision, event, hints, env, record, isProbe } = failed;
+  const { call, decision, event, hints, env, record, probe } = failed;
   switch (decision.act) {
     case 'unknown':
       return {
@@ -44,7 +45,7 @@ export function afterFailure(failed: Failed): Verdict {
         quickRetries: env.quickRetries,
         remaining: env.remaining,
         window: Math.max(0, ...call.core.rateLimits.map(({ per }) => per)),
-        isProbe,
+        isProbe: probe !== undefined,
         random: env.entropy.random,
       });
       if ('over' in next) return final({ ...failed, record: { ...record, over: next.over } }, next);
@@ -52,6 +53,7 @@ export function afterFailure(failed: Failed): Verdict {
         type: 'again',
         at: next.at,
         counts: next.counts,
+        ...(probe?.place === undefined ? {} : { place: probe.place }),
         error: failure(call, event, env, ''),
         record: { ...record, next: next.at },
       };

@@ -37,6 +37,7 @@ export function scriptedAdmission(): ScriptedAdmission {
     };
     return {
       isProbe: self.isProbe,
+      place: self.isProbe ? { line: 7 } : undefined,
       confirm() {
         self.confirms += 1;
         const next = holds.shift();

@@ -31,18 +31,23 @@ export type Plan = {
   /** What the API answers to what arrives at `ms`, and after how long. */
   api?: (ms: number, call: number) => Reply;
   latency?: () => number;
+  /** Called with each answer. */
+  onReply?: () => void;
   /** The share of requests to the table that it throttles. Default 0.01. */
   throttled?: number;
   /** Whose call it is. Default: all `default`. */
   tenant?: (instance: number) => string;
   onError?: 'wait' | 'local';
+  /** Where the records are. Default: an empty store. */
+  inner?: AdmissionStore;
   /** The table cannot be reached at `ms`. */
   unreachable?: (ms: number) => boolean;
   /** How likely the process that has sent a call dies before it hears of it; another takes its place. */
   deadly?: (ms: number, isProbe: boolean) => number;
 };
 
-export type Arrival = { at: number; instance: number; call: number; tenant: string; attempt: number; isProbe: boolean };
+/** `ms` after the beginning. */
+export type Arrival = { ms: number; instance: number; call: number; tenant: string; attempt: number; isProbe: boolean };
 
 export type Report = {
   arrivals: Arrival[];
@@ -69,7 +74,7 @@ export async function simulate(plan: Plan): Promise<Report> {
   const since = () => clock.now() - began;
   const between = (low: number, high: number) => low + random() * (high - low);
   const latency = plan.latency ?? (() => between(20, 60));
-  const inner = memoryAdmissionStore();
+  const inner = plan.inner ?? memoryAdmissionStore();
   const report: Report = { arrivals: [], writes: 0, refused: 0, reads: 0, done: [], parks: 0, deaths: 0, store: inner, clock };
   const issue = new Map<number, (tenant: string) => void>();
   let calls = 0;
@@ -186,7 +191,7 @@ export async function simulate(plan: Plan): Promise<Report> {
       place = undefined;
       const { isProbe } = answer.permit;
       await sleep(between(2, 12));
-      report.arrivals.push({ at: clock.now(), instance: index, call, tenant, attempt, isProbe });
+      report.arrivals.push({ ms: since(), instance: index, call, tenant, attempt, isProbe });
       if (random() < (plan.deadly?.(since(), isProbe) ?? 0)) {
         die();
         report.deaths += 1;
@@ -196,6 +201,7 @@ export async function simulate(plan: Plan): Promise<Report> {
       }
       const reply = plan.api?.(since(), call) ?? 'good';
       await sleep(latency());
+      plan.onReply?.();
       const outcome: Outcome = typeof reply === 'string' ? { type: reply } : { type: 'throttled', until: own.now() + reply.retryAfter };
       answer.permit.report(outcome);
       if (reply === 'good') {
@@ -203,7 +209,8 @@ export async function simulate(plan: Plan): Promise<Report> {
         break;
       }
       if (reply === 'bad') {
-        if (!isProbe) attempt += 1;
+        if (isProbe) place = answer.permit.place;
+        else attempt += 1;
         await sleep(between(0, 100 * 2 ** attempt));
       } else await sleep(reply.retryAfter + between(0, 1_000 + reply.retryAfter / 10));
     }
@@ -231,12 +238,12 @@ async function turns(): Promise<void> {
   for (let n = 0; n < 24; n++) await undefined;
 }
 
-/** The most that arrived within any `ms`. */
-export function peak(arrivals: readonly { at: number }[], ms = 1_000): number {
-  const times = arrivals.map(({ at }) => at).sort((a, b) => a - b);
+/** The most that arrived within any `span` ms. */
+export function peak(arrivals: readonly { ms: number }[], span = 1_000): number {
+  const times = arrivals.map(({ ms }) => ms).sort((a, b) => a - b);
   let most = 0;
   for (let first = 0, last = 0; last < times.length; last++) {
-    while ((times[last] as number) - (times[first] as number) >= ms) first++;
+    while ((times[last] as number) - (times[first] as number) >= span) first++;
     most = Math.max(most, last - first + 1);
   }
   return most;
