@@ -41,9 +41,10 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
   const limited = limits.length > 0;
   // A place in the line costs nothing while the line stands, and says who is served first when it runs again.
   if (limited && place === undefined && !caller.uncounted) return { do: 'book', missed: false, due: due(record, limits, now) };
-  if (record.breaker !== undefined && caller.sending !== 'probe') return broken(record, caller, now, random);
+  const isProbe = caller.sending === 'probe';
+  if (record.breaker !== undefined && !isProbe) return broken(record, caller, now, random);
   const resumeAt = numberOf(record, 'resumeAt') ?? 0;
-  if (resumeAt > now && (!limited || place === undefined)) {
+  if (resumeAt > now && (!limited || place === undefined || isProbe)) {
     const spread = Math.min(30_000, 1_000 + 0.1 * (resumeAt - now));
     return { do: 'wait', until: resumeAt + Math.ceil(random() * spread), why: 'gate' };
   }
@@ -51,7 +52,8 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
     if (retriesLeft(record, now) <= 0) return { do: 'wait', until: nextWindow(now, random), why: 'budget' };
     return { do: 'book', missed: false, due: limited ? due(record, limits, now) : now };
   }
-  if (place === undefined || !limited) return { do: 'go' };
+  // Its place has its turn when the line runs again.
+  if (place === undefined || !limited || isProbe) return { do: 'go' };
   const at = 'ahead' in place ? Math.max(place.ahead, resumeAt) : timeOf(record, place.line, now);
   if (at > now) return { do: 'wait', until: Math.ceil(at), why: resumeAt > now ? 'gate' : 'rate' };
   if (now - at > LATE_MS && caller.sending === undefined) return { do: 'book', missed: true, due: due(record, limits, now) };

@@ -294,6 +294,27 @@ describe('how it went is told', () => {
   });
 });
 
+describe('a probe', () => {
+  it('that fails uses up no attempt, and asks again with its place', async () => {
+    const crm = world.connect({ retry: { attempts: 2, schedule: ['1ms'] } });
+    admission.isProbe = true;
+    world.server.script(...Array.from({ length: 5 }, () => ({ status: 503 })), {});
+    expect((await crm.get('/')).status).toBe(200);
+    expect(admission.told).toEqual([BAD, BAD, BAD, BAD, BAD, GOOD]);
+    expect(admission.asked.map(({ retry, place }) => [retry, place])).toEqual([
+      [false, undefined],
+      ...Array.from({ length: 5 }, () => [false, { line: 7 }]),
+    ]);
+  });
+
+  it('of an unsafe call is unknown when nobody answers, as any other', async () => {
+    const crm = world.connect({ onUnknown: 'throw' });
+    admission.isProbe = true;
+    world.server.script({ reset: 'after-effect' });
+    expect(await failure(crm.post('/', { json: {} }))).toMatchObject({ code: 'E_UNKNOWN_OUTCOME' });
+  });
+});
+
 describe('a run', () => {
   it('is put down until its turn without a START, and the journal says what it waits for', async () => {
     usePlainRuntime(undefined);
