@@ -8,7 +8,7 @@ import { numberOf, sumOf, textOf } from './record.ts';
 import { resumed, standstill } from './stops.ts';
 
 const OPEN_MS = 5_000;
-/** And not five minutes: an API that is back is noticed within fifteen seconds, for less than six requests a minute (docs/decisions/0037). */
+/** And not five minutes: an API that is back is noticed within fifteen seconds, for less than six requests a minute (docs/decisions/0039). */
 const OPEN_MAX_MS = 11_000;
 const REQUESTS = 20;
 const FAILING = 0.5;

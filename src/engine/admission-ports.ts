@@ -54,7 +54,7 @@ export type Permit = {
   readonly isProbe: boolean;
   readonly place: Json | undefined;
   /**
-   * Right before sending: `undefined` while what it was given on is recent (250 ms). Otherwise the record is read again, and the
+   * Right before sending: `undefined` while what it was given on is recent. Otherwise the record is read again, and the
    * promise resolves with `undefined` (send it) or with when to ask again. What was taken is then given back.
    */
   confirm(): Promise<Extract<Answer, { type: 'later' }> | undefined> | undefined;
