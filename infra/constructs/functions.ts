@@ -68,6 +68,9 @@ export class Functions extends Construct {
   }
 }
 
+/** The worker's: for each of them Lambda runs as many instances as `maximumConcurrency` says. */
+const QUEUES = 2;
+
 function environment(name: FunctionName, stage: Stage, { queues, tables, payloads }: Stores): Record<string, string> {
   return {
     HOLDFAST_STAGE: stage.name,
@@ -81,7 +84,7 @@ function environment(name: FunctionName, stage: Stage, { queues, tables, payload
     HOLDFAST_FUNCTION_TIMEOUT_MS: String(timeoutOf(name, stage) * 1_000),
     HOLDFAST_RETENTION_DAYS: String(stage.retentionDays),
     // Only the worker calls APIs.
-    ...(name === 'worker' ? { HOLDFAST_INSTANCES: String(stage.worker.maximumConcurrency) } : {}),
+    ...(name === 'worker' ? { HOLDFAST_INSTANCES: String(QUEUES * stage.worker.maximumConcurrency) } : {}),
     // Only the API knows a token when it sees one.
     ...(name === 'api' ? { HOLDFAST_API_TOKEN_SHA256: stage.tokenHashes.join(',') } : {}),
     ...variables(stage),

@@ -99,9 +99,11 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
         const caller = { ...callerOf(ask, record, now), place, uncounted };
         const what = standing(record, caller, now, entropy.random);
         if (what.do === 'wait') {
-          if (what.until > ask.until && what.why !== 'hold') return leave({ type: 'never', at: what.until, why: what.why });
-          if (what.until > patient) return leave(later(what.until, what.why, place, now));
-          await passed(what.until - now, ask.signal, what.why === 'breaker' ? ledger : undefined);
+          // A person may release it at any time before.
+          const until = what.why === 'hold' && now < ask.until ? Math.min(what.until, ask.until) : what.until;
+          if (until > ask.until || (what.why === 'hold' && now >= ask.until)) return leave({ type: 'never', at: until, why: what.why });
+          if (until > patient) return leave(later(until, what.why, place, now));
+          await passed(until - now, ask.signal, what.why === 'breaker' ? ledger : undefined);
           continue;
         }
         if (what.do === 'book' && what.due > ask.until && Number.isFinite(what.due))

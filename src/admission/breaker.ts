@@ -62,6 +62,7 @@ export function claimProbe(record: AdmissionRecord, owner: string, now: number):
     when: [
       { name: 'breaker', is: '=', value: 'open' },
       { name: 'openUntil', is: '<=', value: now },
+      { name: 'resumeAt', is: '<=', value: now, orAbsent: true },
       { name: 'heldAt', is: 'absent' },
     ],
   };

@@ -31,7 +31,9 @@ export type Ledger = {
   book(claim: Claim, limits: readonly Limit[]): Promise<Place | { notBefore: number } | undefined>;
   /** How much all processes may have sent of late, if each has sent as much as this one: requests a second. */
   perSecond(): number;
-  /** An outcome, for the breaker. */
+  /** One was sent. */
+  sent(): void;
+  /** What it came to, for the breaker. */
   count(isGood: boolean): void;
   /** Makes the change that `make` makes of what is there, until it holds or there is nothing to change. False: it was not made. */
   alter(make: (record: AdmissionRecord, now: number) => AdmissionChange | undefined): Promise<boolean>;
@@ -82,14 +84,17 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
       });
     },
     perSecond,
-    count(isGood) {
-      const window = windowAt(clock.now());
-      if (clock.now() - since >= 1_000) {
-        before = clock.now() - since < 2_000 ? sent : 0;
-        since = clock.now();
+    sent() {
+      const now = clock.now();
+      if (now - since >= 1_000) {
+        before = now - since < 2_000 ? sent : 0;
+        since = now;
         sent = 0;
       }
       sent += 1;
+    },
+    count(isGood) {
+      const window = windowAt(clock.now());
       const counted = windows.get(window) ?? { r: 0, f: 0 };
       windows.set(window, { r: counted.r + 1, f: counted.f + (isGood ? 0 : 1) });
       windows.delete(window - WINDOWS);

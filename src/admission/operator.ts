@@ -10,7 +10,7 @@ import type {
 } from '../engine/admission-ports.ts';
 import type { Clock } from '../engine/ports.ts';
 import { shown } from './shown.ts';
-import { heldWith, hold, release } from './stops.ts';
+import { hold, release } from './stops.ts';
 
 /** A change is lost when a gate rises between looking and changing. That happens a few times a second at most. */
 const MOST_TRIES = 20;
@@ -33,7 +33,7 @@ export function connectionDesk({ store, clock, deployed }: Parts): ConnectionDes
   /** `whole`: of its connection, where it is an account's: who holds that holds all of them. */
   function view(key: AdmissionKey, record: AdmissionRecord, whole: AdmissionRecord = {}): ShownConnection {
     const { limits, concurrency, perAccount } = deployedOf(key.connection);
-    const state = shown(heldWith(record, whole), limits, clock.now());
+    const state = shown(record, limits, clock.now(), whole);
     return { ...key, perAccount, ...state, ...(concurrency === 0 ? {} : { concurrency: { allowed: concurrency } }) };
   }
 

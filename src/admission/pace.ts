@@ -9,6 +9,9 @@ import { numberOf, WINDOW_MS, windowAt } from './record.ts';
 /** Twice, or those who wait would wait for ever beside those who come. */
 const TIMES = 2;
 const LEAST = 10;
+/** As long as nothing stops it again it is twice as fast after each of these: what a process knew of the others may have been too little. */
+const DOUBLES_MS = 10_000;
+const MOST_DOUBLINGS = 10;
 /** A line that is shorter than this is none, ms. */
 const OVER_MS = 500;
 
@@ -18,7 +21,9 @@ export function limitsOf(own: readonly Limit[], record: AdmissionRecord, now: nu
   const pace = numberOf(record, 'pace');
   if (pace === undefined) return own;
   const isOver = !isStopped(record) && runsFully(record, now) && (numberOf(record, 'tat0') ?? 0) - lineAt(record, now) < OVER_MS;
-  return isOver ? own : [{ requests: pace, per: 1_000, burst: 1 }];
+  if (isOver) return own;
+  const runs = isStopped(record) ? 0 : Math.max(0, now - (numberOf(record, 'resumeAt') ?? now));
+  return [{ requests: pace * 2 ** Math.min(MOST_DOUBLINGS, Math.floor(runs / DOUBLES_MS)), per: 1_000, burst: 1 }];
 }
 
 /** `perSecond`: as far as anybody knows what it was sent before it was stopped. */

@@ -109,6 +109,7 @@ export class GivenPermit implements Permit {
     if (this.#over) return;
     this.#end(outcome.type === 'bad' ? 'bad' : 'good');
     const { ledger } = this.#given;
+    ledger.sent();
     if (outcome.type === 'throttled') {
       const { until } = outcome;
       this.#ports.background(ledger.alter((record, now) => raiseGate(record, until, now, ledger.perSecond())));

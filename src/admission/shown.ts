@@ -5,8 +5,11 @@ import { breakerAt } from './breaker.ts';
 import { retriesAllowed } from './budget.ts';
 import { fullFrom, lineAt, timeOf } from './line.ts';
 import { numberOf, sumOf, textOf, WINDOW_MS, windowAt } from './record.ts';
+import { heldWith } from './stops.ts';
 
-export function shown(record: AdmissionRecord, limits: readonly Limit[], now: number): ConnectionState {
+/** `whole`: of its connection, where the record is an account's. */
+export function shown(own: AdmissionRecord, limits: readonly Limit[], now: number, whole: AdmissionRecord = {}): ConnectionState {
+  const record = heldWith(own, whole);
   const resumeAt = numberOf(record, 'resumeAt') ?? 0;
   const gated = resumeAt > now;
   const since = numberOf(record, 'heldAt');
@@ -20,7 +23,7 @@ export function shown(record: AdmissionRecord, limits: readonly Limit[], now: nu
     ...(slow ? { slowStart: { until: runsFrom } } : {}),
     breaker,
     budget: budgetOf(record, now),
-    rate: limits.map((limit, i) => rateOf(record, limit, i, now)),
+    rate: limits.map((limit, i) => rateOf(own, limit, i, now, record.heldAt !== undefined)),
   };
 }
 
@@ -53,7 +56,7 @@ function budgetOf(record: AdmissionRecord, now: number): ConnectionState['budget
   };
 }
 
-function rateOf(record: AdmissionRecord, limit: Limit, i: number, now: number): RateState {
+function rateOf(record: AdmissionRecord, limit: Limit, i: number, now: number, isHeld: boolean): RateState {
   const line = lineAt(record, now);
   const step = interval(limit);
   // After a quiet time several go at once.
@@ -63,6 +66,6 @@ function rateOf(record: AdmissionRecord, limit: Limit, i: number, now: number): 
     ...limit,
     // Less than what sums of fractions are wrong by is no place.
     waiting: Math.max(0, Math.ceil((next - line) / step - 1e-6)),
-    ...(Number.isFinite(nextAt) ? { nextAt } : {}),
+    ...(Number.isFinite(nextAt) && !isHeld ? { nextAt } : {}),
   };
 }

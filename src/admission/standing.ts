@@ -61,8 +61,10 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
 }
 
 function broken(record: AdmissionRecord, { place, isSafe, limits }: Caller, now: number, random: () => number): Standing {
-  if (mayProbe(record, isSafe, now)) return { do: 'probe' };
-  const openUntil = Math.max(now, numberOf(record, 'openUntil') ?? 0);
+  // Who has been told to wait is not asked whether it is back.
+  const resumeAt = numberOf(record, 'resumeAt') ?? 0;
+  if (resumeAt <= now && mayProbe(record, isSafe, now)) return { do: 'probe' };
+  const openUntil = Math.max(now, resumeAt, numberOf(record, 'openUntil') ?? 0);
   // Between probes, and before one that changes something.
   const soon = now + Math.ceil(HALF_OPEN_MS * (1 + random()));
   const isHalf = openUntil === now || isProbed(record, now);

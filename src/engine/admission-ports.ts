@@ -9,7 +9,7 @@ import type { Page } from './ports.ts';
 /** Without an account: the connection's own. */
 export type AdmissionKey = { readonly connection: string; readonly account?: string };
 
-/** `requests` in any `per` ms, `burst` of them at once after a quiet time. */
+/** `requests` in each `per` ms, evenly; after a quiet time `burst` at once, which come on top of them. */
 export type Limit = { readonly requests: number; readonly per: number; readonly burst: number };
 
 /** What holds a call up. `unreachable`: the record cannot be read, and the connection's calls wait for it. */

@@ -92,7 +92,7 @@ export type RouteOptions = CommonOptions & {
 export type RateLimit = {
   /** Whole number from 1. */
   requests: number;
-  /** In any stretch of time of this length. */
+  /** In any stretch of time of this length, a `burst` aside. */
   per: Duration;
   /** How many may go at once after a quiet time: a whole number from 1 to `requests`. Default 1, which spreads them evenly. */
   burst?: number;

@@ -166,7 +166,7 @@ describe('functions', () => {
       HOLDFAST_SECRETS: 'secrets-manager:holdfast/prod/',
       HOLDFAST_FUNCTION_TIMEOUT_MS: String(Number(lambda(name).resource.Properties.Timeout) * 1_000),
       HOLDFAST_RETENTION_DAYS: '90',
-      ...(name === 'worker' ? { HOLDFAST_INSTANCES: '50' } : {}),
+      ...(name === 'worker' ? { HOLDFAST_INSTANCES: '100' } : {}),
       ...(name === 'api' ? { HOLDFAST_API_TOKEN_SHA256: HASH } : {}),
       ...variables(resolveStage(config, 'prod', { HOLDFAST_API_TOKEN_SHA256: HASH })),
       HOLDFAST_VERSION: VERSION,

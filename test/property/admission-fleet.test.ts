@@ -143,6 +143,57 @@ describe('one answer with Retry-After: 20', () => {
   });
 });
 
+describe('a connection without limits', () => {
+  it('is soon as fast as ever after a 429 to its very first call (seed 7)', async () => {
+    let isFirst = true;
+    const { arrivals } = await simulate({
+      seed: 7,
+      limits: [],
+      instances: () => 10,
+      batch: 0,
+      load: [{ tenant: 'default', perSecond: () => 50 }],
+      lasts: 90_000,
+      api() {
+        const reply = isFirst ? { retryAfter: 5_000 } : ('good' as const);
+        isFirst = false;
+        return reply;
+      },
+    });
+    expect(rate(arrivals, 45_000, 89_000)).toBeGreaterThanOrEqual(48);
+  });
+
+  it('costs no update while all is well (seed 8)', async () => {
+    const { arrivals, writes, reads } = await simulate({ seed: 8, limits: [], instances: () => 10, batch: 10, lasts: 20_000 });
+    expect(arrivals.length).toBeGreaterThan(10_000);
+    expect(writes).toBe(0);
+    // Each instance looks ten times a second.
+    expect(reads).toBeLessThanOrEqual(10 * 10 * 20);
+  });
+
+  it('sends no probe into a gate (seed 9)', async () => {
+    let told = 0;
+    const { arrivals } = await simulate({
+      seed: 9,
+      limits: [],
+      instances: () => 10,
+      batch: 0,
+      load: [{ tenant: 'default', perSecond: () => 30 }],
+      lasts: 60_000,
+      api(ms) {
+        if (ms < 5_000) return 'good';
+        if (ms < 12_000) return 'bad';
+        if (told > 0) return 'good';
+        // The first probe after that.
+        told = ms;
+        return { retryAfter: 20_000 };
+      },
+    });
+    expect(told).toBeGreaterThan(0);
+    expect(within(arrivals, told + 60 + 250 + 20, told + 20_000)).toEqual([]);
+    expect(rate(arrivals, 50_000, 59_000)).toBeGreaterThanOrEqual(28);
+  });
+});
+
 describe('ten minutes of outage', () => {
   const [FROM, TO] = [30_000, 630_000];
 

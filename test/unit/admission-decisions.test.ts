@@ -131,6 +131,12 @@ describe('a call stands', () => {
     ['two seconds after it, changing something', { ...OPEN, openUntil: NOW - 2_000 }, { isSafe: false }, { do: 'probe' }],
     ['as the probe itself', { ...OPEN, probe: 'p' }, { sending: 'probe' }, { do: 'go' }],
     ['beside a probe', { ...OPEN, probe: 'p', probeAt: NOW }, {}, { do: 'wait', until: NOW + 750, why: 'breaker' }],
+    [
+      'at the end of its time, before a gate',
+      { ...OPEN, openUntil: NOW, resumeAt: NOW + 9_000 },
+      {},
+      { do: 'wait', until: NOW + 9_000, why: 'breaker' },
+    ],
     ['on hold', { base: 0, heldAt: NOW - 600_000 }, {}, { do: 'wait', until: NOW + 375_000, why: 'hold' }],
     ['on hold since a moment ago', { base: 0, heldAt: NOW }, none, { do: 'wait', until: NOW + 37_500, why: 'hold' }],
     ['on hold, before everything else', { ...OPEN, heldAt: NOW }, { place: undefined }, { do: 'wait', why: 'hold' }],
@@ -229,6 +235,7 @@ describe('the gate', () => {
     expect(limitsOf([], up, NOW + 1)).toEqual([{ requests: 80, per: 1_000, burst: 1 }]);
     expect(limitsOf([TEN], up, NOW + 1)).toEqual([TEN]);
     expect(limitsOf([], { ...up, tat0: NOW + 60_000 }, NOW + 30_000)).toHaveLength(1);
+    expect(limitsOf([], { ...up, tat0: NOW + 60_000 }, NOW + 45_000)).toEqual([{ requests: 320, per: 1_000, burst: 1 }]);
     expect(limitsOf([], up, NOW + 30_000)).toEqual([]);
     expect(limitsOf([], {}, NOW)).toEqual([]);
   });
