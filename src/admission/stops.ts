@@ -34,7 +34,7 @@ export function raiseGate(record: AdmissionRecord, until: number, now: number, p
   if (to <= now || (resumeAt !== undefined && resumeAt >= to - SKEW_MS)) return undefined;
   const { set, ...rest } = standstill(record, now);
   // In a stop it was sent nothing: what is known is from before.
-  const pace = resumeAt !== undefined && resumeAt > now ? {} : { pace: paceAfter(perSecond) };
+  const pace = isStopped(record) || (resumeAt !== undefined && resumeAt > now) ? {} : { pace: paceAfter(perSecond) };
   return { set: { ...set, ...pace, resumeAt: to, slow: stepFor(to - now) }, ...rest };
 }
 
