@@ -4,6 +4,7 @@ import { interval } from './booking.ts';
 import { breakerAt } from './breaker.ts';
 import { retriesAllowed } from './budget.ts';
 import { fullFrom, lineAt, timeOf } from './line.ts';
+import { limitsOf } from './pace.ts';
 import { numberOf, sumOf, textOf, WINDOW_MS, windowAt } from './record.ts';
 import { heldWith } from './stops.ts';
 
@@ -23,7 +24,8 @@ export function shown(own: AdmissionRecord, limits: readonly Limit[], now: numbe
     ...(slow ? { slowStart: { until: runsFrom } } : {}),
     breaker,
     budget: budgetOf(record, now),
-    rate: limits.map((limit, i) => rateOf(own, limit, i, now, record.heldAt !== undefined)),
+    // Of one that makes up for a stop without limits of its own, its pace.
+    rate: limitsOf(limits, own, now).map((limit, i) => rateOf(own, limit, i, now, record.heldAt !== undefined)),
   };
 }
 

@@ -103,3 +103,10 @@ it('loses no place over a gate, a hold and a release', () => {
   }
   expect(shown(going, [], NOW + 60_000).state).toBe('slow-start');
 });
+
+it('shows the pace of a connection without limits for as long as it makes up for a stop', () => {
+  const gated = made({}, raiseGate({}, NOW + 20_000, NOW, 40));
+  const [pace] = shown({ ...gated, tat0: Number(gated.base) + 5_000 }, [], NOW).rate;
+  expect(pace).toMatchObject({ requests: 80, per: 1_000, waiting: Math.ceil(5_000 / interval({ requests: 80, per: 1_000, burst: 1 })) });
+  expect(shown(gated, [], NOW + 60_000).rate).toEqual([]);
+});
