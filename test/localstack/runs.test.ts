@@ -37,6 +37,36 @@ describe.concurrent('a deployed stage', () => {
     for (let n = 1; n <= 5; n++) expect(stack.api.received(`/parts/message/${n}`)).toHaveLength(1);
   });
 
+  test('keeps calls of several runs to the limit of their API, and shows what waits', async () => {
+    const names = ['limit-1', 'limit-2'];
+    await Promise.all(names.map((name) => stack.start({ workflow: 'limit', input: { name, calls: 13 }, idempotencyKey: name })));
+    const limited = () => stack.http('GET', '/v1/connections/limited-api');
+    await until(limited, ({ body }) => (body as { rate: { waiting: number }[] }).rate[0]?.waiting !== 0);
+    const at = await until(
+      async () =>
+        names.flatMap((name) => [...Array(13).keys()].flatMap((n) => stack.api.received(`/limited/${name}?n=${n}`).map((one) => one.at))),
+      (all) => all.length >= 26,
+    );
+    expect(at).toHaveLength(26);
+    at.sort((a, b) => a - b);
+    // 1.1 times five in a second, in whole requests.
+    for (const [index, time] of at.entries()) expect(at.slice(index).filter((other) => other - time < 1_000).length).toBeLessThanOrEqual(6);
+    await until(limited, ({ body }) => (body as { rate: { waiting: number }[] }).rate[0]?.waiting === 0);
+  });
+
+  test('sends nothing to a connection that is held, and goes on when it is released', async () => {
+    const hold = await stack.http('POST', '/v1/connections/held-api/hold', { json: { why: 'their maintenance' } });
+    expect(hold).toMatchObject({ status: 200, body: { state: 'held' } });
+    const [id = ''] = await stack.start({ workflow: 'visit', input: { name: 'held' }, idempotencyKey: 'visit-held' });
+    await reaches(stack, id, 'waiting');
+    expect(stack.api.received('/visits/held')).toEqual([]);
+    expect(await journal(stack, id)).toContainEqual(expect.objectContaining({ type: 'retry', waitsFor: 'hold' }));
+    expect(await stack.http('POST', '/v1/connections/held-api/release')).toMatchObject({ status: 200 });
+    // It looks again within a minute.
+    expect(await ended(stack, id, 90_000)).toMatchObject({ status: 'succeeded', result: 200 });
+    expect(stack.api.received('/visits/held')).toHaveLength(1);
+  });
+
   test('takes a message that was sent twice for one run', async () => {
     const message = { workflow: 'gather', input: { name: 'twice' }, idempotencyKey: 'twice' };
     for (let n = 1; n <= 5; n++) stack.api.on(`/parts/twice/${n}`, { body: '{"n":1}' });

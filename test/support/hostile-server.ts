@@ -25,7 +25,8 @@ export type Fate = {
   raw?: string;
 };
 
-export type Received = { method: string; url: string; headers: IncomingMessage['headers']; body: string; socket: number };
+/** `at`: milliseconds since the epoch. */
+export type Received = { at: number; method: string; url: string; headers: IncomingMessage['headers']; body: string; socket: number };
 
 export type HostileServer = {
   readonly url: string;
@@ -52,6 +53,7 @@ export async function hostileServer({ host = '127.0.0.1' }: { host?: string } = 
 
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     const entry: Received = {
+      at: performance.timeOrigin + performance.now(),
       method: request.method ?? '',
       url: request.url ?? '',
       headers: request.headers,

@@ -34,11 +34,16 @@ export async function assemble(stage: Stage, workflows: string, dir: string): Pr
   return { assembly: outdir, version };
 }
 
+const CONNECTIONS = join(import.meta.dirname, 'workflows', 'connections.ts');
+
 function withWorkflows(name: FunctionName, dir: string, workflows: string) {
   const options = bundleOptions(join('functions', `${name}.ts`), dir);
   const swap: Plugin = {
     name: 'test workflows',
-    setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/workflows\/index\.ts$/ }, () => ({ path: workflows })),
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\.\/workflows\/index\.ts$/ }, () => ({ path: workflows }));
+      onResolve({ filter: /^\.\.\/connections\/index\.ts$/ }, () => ({ path: CONNECTIONS }));
+    },
   };
   return { ...options, plugins: [swap, ...(options.plugins ?? [])] };
 }

@@ -13,3 +13,10 @@ export const api = connection({ name: 'test-api', ...common, retry: { attempts: 
 export const keyed = connection({ name: 'keyed-api', ...common, idempotencyKey: { header: 'Idempotency-Key' } });
 /** Its secret is made by the test, in Secrets Manager. */
 export const locked = connection({ name: 'locked-api', ...common, auth: bearer(secret('locked/token')) });
+/** Its published limit is five a second. */
+export const limited = connection({ name: 'limited-api', ...common, rateLimit: { requests: 5, per: '1s' } });
+
+/** A test holds it. */
+export const held = connection({ name: 'held-api', ...common });
+
+export const connections = [api, keyed, locked, limited, held];

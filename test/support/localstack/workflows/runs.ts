@@ -1,7 +1,7 @@
 /** Workflows of the suite. Each does one thing; what the API answers to each path is the test's to say. */
 import { map, sleep, step, workflow } from 'holdfast';
 import * as z from 'zod/mini';
-import { api, keyed, locked } from './connections.ts';
+import { api, held, keyed, limited, locked } from './connections.ts';
 
 const Named = z.object({ name: z.string() });
 
@@ -91,4 +91,19 @@ const fatal = workflow({
   },
 });
 
-export const workflows = [gather, read, readTwice, nap, order, guarded, echo, fatal];
+const limit = workflow({
+  name: 'limit',
+  input: z.object({ name: z.string(), calls: z.number() }),
+  async run({ name, calls }) {
+    const replies = await Promise.all(Array.from({ length: calls }, (_, n) => limited.get(`/limited/${name}`, { query: { n } })));
+    return replies.length;
+  },
+});
+
+const visit = workflow({
+  name: 'visit',
+  input: Named,
+  run: async ({ name }) => (await held.post(`/visits/${name}`, { json: { name } })).status,
+});
+
+export const workflows = [gather, read, readTwice, nap, order, guarded, echo, fatal, limit, visit];
