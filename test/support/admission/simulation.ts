@@ -4,6 +4,7 @@
  */
 
 import { createAdmission } from '../../../src/admission/admission.ts';
+import { lateParts } from '../../../src/admission/late.ts';
 import { memoryAdmissionStore } from '../../../src/admission/memory-store.ts';
 import type { Admission, AdmissionStore, Ask, Limit, Outcome } from '../../../src/engine/admission-ports.ts';
 import type { Json } from '../../../src/engine/json.ts';
@@ -74,6 +75,8 @@ const KEY = { connection: 'crm' };
 const WAKE_LAG_MS = 1_100;
 
 export async function simulate(plan: Plan): Promise<Report> {
+  // Virtual time does not wait for files.
+  await lateParts();
   const clock = virtualClock(1_800_000_000_000);
   const { random } = seededEntropy(plan.seed);
   const began = clock.now();
