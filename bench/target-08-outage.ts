@@ -26,7 +26,7 @@ export const benchmark: Benchmark = {
     const notes: string[] = [];
     for (const requests of quick ? RATES.slice(0, 2) : RATES) {
       for (const deadly of quick ? [0] : [0, 0.5]) {
-        const what = `${requests === 0 ? 'no limit' : `R = ${requests}`}${deadly ? ', every second probe dies with its process' : ''}`;
+        const what = `${requests === 0 ? 'no limit' : `R = ${requests}`}${deadly ? ', half of the probes die with their process' : ''}`;
         say(`${what}, ${seeds} seeds`);
         const these = (await simulateEach(seeds, outage(requests, deadly))).map(tell);
         told.push(...these);
