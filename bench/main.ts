@@ -13,6 +13,8 @@ const TARGETS: ReadonlyMap<number, string> = new Map([
   [4, 'target-04-replay.ts'],
   [5, 'target-05-writes-per-run.ts'],
   [6, 'target-06-writes-per-wave.ts'],
+  [7, 'target-07-admission.ts'],
+  [8, 'target-08-outage.ts'],
   [10, 'target-10-hints.ts'],
   [11, 'target-11-memory.ts'],
   [12, 'target-12-total.ts'],

@@ -108,8 +108,15 @@ async function compose(options: CloudOptions, stops: Array<() => Promise<unknown
     HOLDFAST_VAR_BENCH: options.apiUrl,
     ...options.variables,
   };
+  const maxEnvironments = options.maxEnvironments ?? 10;
   const poolOf = (fn: FunctionDescription) =>
-    createPool({ function: fn, variables, log: logs.of(fn.name), maxEnvironments: options.maxEnvironments ?? 10 });
+    createPool({
+      function: fn,
+      // What is invoked at once is bounded here by environments, whatever the template may say of the queues.
+      variables: 'HOLDFAST_INSTANCES' in fn.environment ? { ...variables, HOLDFAST_INSTANCES: String(maxEnvironments) } : variables,
+      log: logs.of(fn.name),
+      maxEnvironments,
+    });
   const pools = { worker: poolOf(worker), api: poolOf(api) };
   stops.push(() => Promise.all([pools.worker.stop(), pools.api.stop()]));
   await Promise.all([pools.worker.warm(), pools.api.warm()]);

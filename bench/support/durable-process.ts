@@ -4,19 +4,35 @@
  */
 import { bearer, connection, registry, secret, workflow } from 'holdfast';
 import { memoryPayloadStore, memoryRunStore, memorySecrets, memoryWakeQueue } from 'holdfast/testing';
+import { createAdmission } from '../../src/admission/admission.ts';
+import { memoryAdmissionStore } from '../../src/admission/memory-store.ts';
+import type { Admission } from '../../src/engine/admission-ports.ts';
 import { createWorker } from '../../src/engine/worker.ts';
 import { plainClock, plainEntropy } from '../../src/http/plain-ports.ts';
 import { httpRuntime } from '../../src/http/runtime.ts';
 
-export type ToDurable = { origin: string; path: string; runs: number; inFlight: number; waves: number; width: number };
+/** `unruled`: without admission. */
+export type ToDurable = {
+  origin: string;
+  path: string;
+  runs: number;
+  inFlight: number;
+  waves: number;
+  width: number;
+  unruled?: boolean;
+};
 export type FromDurable = { ms: number; cpuMs: number };
 
-const http = httpRuntime({
-  clock: plainClock,
-  secrets: memorySecrets({ 'bench/token': 'a-token-of-some-length-0123456789' }),
-  deploymentKey: async () => 'bench',
-  allowLoopback: true,
-});
+const runtime = (admission?: Admission) =>
+  httpRuntime({
+    clock: plainClock,
+    secrets: memorySecrets({ 'bench/token': 'a-token-of-some-length-0123456789' }),
+    deploymentKey: async () => 'bench',
+    allowLoopback: true,
+    admission,
+  });
+const ruled = runtime(createAdmission({ store: memoryAdmissionStore(), clock: plainClock, entropy: plainEntropy }));
+const free = runtime();
 let serial = 0;
 
 function reads(origin: string) {
@@ -36,7 +52,7 @@ function reads(origin: string) {
 
 let known: { origin: string; definition: ReturnType<typeof reads> } | undefined;
 
-async function run({ origin, path, runs, inFlight, waves, width }: ToDurable): Promise<FromDurable> {
+async function run({ origin, path, runs, inFlight, waves, width, unruled = false }: ToDurable): Promise<FromDurable> {
   if (known?.origin !== origin) known = { origin, definition: reads(origin) };
   const store = memoryRunStore();
   const worker = createWorker({
@@ -47,7 +63,7 @@ async function run({ origin, path, runs, inFlight, waves, width }: ToDurable): P
     entropy: plainEntropy,
     observe: () => {},
     registry: registry([known.definition]),
-    services: { http },
+    services: { http: unruled ? free : ruled },
   });
   const before = process.cpuUsage();
   const began = performance.now();

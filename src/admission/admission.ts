@@ -1,22 +1,13 @@
 /**
- * Admission as calls ask it: asks the record of their connection whether they may be sent, and waits with them for as long as that is
- * short. The decisions are standing.ts and booking.ts; how few updates are made of them is ledger.ts; what follows is permit.ts.
+ * Admission as calls ask it. Owns the common case: a connection without limits that nothing stops, whose calls go at once on what was
+ * read a moment ago. All others ask asking.ts, which is loaded with the first of them.
  */
-import type { Admission, AdmissionKey, AdmissionStore, Answer, Ask } from '../engine/admission-ports.ts';
+import type { Admission, AdmissionKey, AdmissionStore, Answer, Ask, Outcome, Permit } from '../engine/admission-ports.ts';
 import type { Clock, Entropy } from '../engine/ports.ts';
-import type { Place } from './booking.ts';
-import { claimProbe, mayProbe } from './breaker.ts';
+import type { Asking } from './asking.ts';
+import { lateParts } from './late.ts';
 import { type Ledger, openLedger } from './ledger.ts';
-import { memoryAdmissionStore } from './memory-store.ts';
-import { callerOf, freshly, type Given, GivenPermit, later, type PermitPorts, placeFrom } from './permit.ts';
-import { createPlaces } from './places.ts';
-import { nameOf } from './record.ts';
-import { standing } from './standing.ts';
-
-/** Who waits for the record looks at it again at unlike times, ms. */
-const SPREAD_MS = 2_000;
-/** A place among those in flight is kept for so much longer than the call can take. */
-const MARGIN_MS = 2_000;
+import { isCalm, nameOf } from './record.ts';
 
 export type AdmissionOptions = {
   readonly store: AdmissionStore;
@@ -29,19 +20,9 @@ export type AdmissionOptions = {
 export function createAdmission({ store, clock, entropy, instances = 10 }: AdmissionOptions): Admission {
   const me = entropy.id();
   const ledgers = new Map<string, Ledger>();
-  const places = createPlaces({ store, clock, entropy, owner: me });
   const unfinished = new Set<Promise<unknown>>();
-  let probes = 0;
-  let alone: Admission | undefined;
-  const ports: PermitPorts = {
-    clock,
-    random: entropy.random,
-    background(work) {
-      unfinished.add(work);
-      const over = () => void unfinished.delete(work);
-      work.then(over, over);
-    },
-  };
+  let asking: Asking | undefined;
+  let opening: Promise<Asking> | undefined;
 
   function ledgerOf(key: AdmissionKey): Ledger {
     const name = nameOf(key);
@@ -53,126 +34,109 @@ export function createAdmission({ store, clock, entropy, instances = 10 }: Admis
     return ledger;
   }
 
+  function background(work: Promise<unknown>): void {
+    unfinished.add(work);
+    const over = () => void unfinished.delete(work);
+    work.then(over, over);
+  }
+
+  function open(): Promise<Asking> {
+    opening ??= lateParts().then(({ openAsking }) => {
+      const apart = (other: AdmissionStore) => createAdmission({ store: other, clock, entropy });
+      asking = openAsking({ store, clock, entropy, instances, me, background, apart });
+      return asking;
+    });
+    return opening;
+  }
+
+  const rest: Rest = { clock, background, permit: async (...of) => (asking ?? (await open())).permit(...of) };
+
   return {
     ask(ask) {
       const { connection, account } = ask.key;
       const ledger = ledgerOf(ask.key);
       const whole = account === undefined ? undefined : ledgerOf({ connection });
-      const isPlain = ask.limits.length === 0 && ask.concurrency === 0 && !ask.retry;
-      if (isPlain && isClear(ask, ledger, whole)) return go({ ask, ledger, whole, place: undefined });
-      return asking(ask, ledger, whole);
+      if (ask.limits.length > 0 || ask.concurrency > 0 || ask.retry) return held(ask, ledger, whole);
+      const isFresh = ledger.isFresh() && whole?.isFresh() !== false;
+      if (isFresh) return isClear(ledger, whole, clock) ? go(ask, ledger, whole) : held(ask, ledger, whole);
+      return looked(ask, ledger, whole);
     },
     async leave() {
-      await Promise.allSettled([...unfinished]);
-      await Promise.allSettled([places.leave(), ...[...ledgers.values()].map((ledger) => ledger.flush())]);
-      await alone?.leave();
+      while (unfinished.size > 0) await Promise.allSettled([...unfinished]);
+      await Promise.allSettled([asking?.leave(), ...[...ledgers.values()].map((ledger) => ledger.flush())]);
     },
   };
 
-  function go(given: Given): Answer {
-    return { type: 'go', permit: new GivenPermit(given, ports) };
+  function go(ask: Ask, ledger: Ledger, whole: Ledger | undefined): Answer {
+    return { type: 'go', permit: new PlainPermit(ask, ledger, whole, rest) };
   }
 
-  /** Nothing is to be waited for, as far as was read a moment ago. */
-  function isClear(ask: Ask, ledger: Ledger, whole: Ledger | undefined): boolean {
-    if (!ledger.isFresh() || (whole && (!whole.isFresh() || whole.record.heldAt !== undefined))) return false;
-    const now = clock.now();
-    return standing(ledger.record, callerOf(ask, ledger.record, now), now, entropy.random).do === 'go';
+  function held(ask: Ask, ledger: Ledger, whole: Ledger | undefined): Answer | Promise<Answer> {
+    return asking ? asking.ask(ask, ledger, whole) : open().then((it) => it.ask(ask, ledger, whole));
   }
 
-  async function asking(ask: Ask, ledger: Ledger, whole: Ledger | undefined): Promise<Answer> {
-    const patient = clock.now() + ask.patience;
-    let place = placeFrom(ask.place);
-    let uncounted = ask.retry && place === undefined;
-    let release: (() => void) | undefined;
-    const leave = (answer: Answer | Promise<Answer>) => {
-      release?.();
-      return answer;
-    };
+  async function looked(ask: Ask, ledger: Ledger, whole: Ledger | undefined): Promise<Answer> {
+    if (ask.signal.aborted || ledger.unreachableUntil() > 0) return held(ask, ledger, whole);
     try {
-      for (;;) {
-        if (ask.signal.aborted) return leave(later(clock.now(), 'rate', place, clock.now()));
-        const down = ledger.unreachableUntil();
-        if (down > 0) return leave(unreachable(ask, down, place));
-        const record = await freshly(ledger, whole);
-        const now = clock.now();
-        const caller = { ...callerOf(ask, record, now), place, uncounted };
-        const what = standing(record, caller, now, entropy.random);
-        if (what.do === 'wait') {
-          // A person may release it at any time before.
-          const until = what.why === 'hold' && now < ask.until ? Math.min(what.until, ask.until) : what.until;
-          if (until > ask.until || (what.why === 'hold' && now >= ask.until)) return leave({ type: 'never', at: until, why: what.why });
-          if (until > patient) return leave(later(until, what.why, place, now));
-          await passed(until - now, ask.signal, what.why === 'breaker' ? ledger : undefined);
-          continue;
-        }
-        if (what.do === 'book' && what.due > ask.until && Number.isFinite(what.due))
-          return leave({ type: 'never', at: Math.ceil(what.due), why: 'rate' });
-        if (ask.concurrency > 0 && release === undefined) {
-          const taken = await places.take(ask.key, ask.concurrency, ask.patience + ask.timeout + MARGIN_MS, ask.signal);
-          if ('later' in taken) return later(taken.later, 'concurrency', place, now);
-          release = () => taken.lease.release();
-          continue;
-        }
-        if (what.do === 'go') return go({ ask, ledger, whole, place, release });
-        if (what.do === 'book') {
-          const { tenant, weight } = ask;
-          const booked = await ledger.book({ tenant, weight, retry: uncounted, missed: what.missed }, caller.limits);
-          // Without one the budget was used up meanwhile: the record that said so is known by now.
-          if (booked === undefined) continue;
-          if ('notBefore' in booked) await passed(booked.notBefore - clock.now(), ask.signal, undefined);
-          else [place, uncounted] = [booked, false];
-          continue;
-        }
-        const probe = await claim(ask, ledger);
-        if (probe !== undefined) return go({ ask, ledger, whole, place, release, probe });
-      }
+      await (whole ? Promise.all([ledger.fresh(), whole.fresh()]) : ledger.fresh());
     } catch {
-      return leave(unreachable(ask, ledger.unreachableUntil(), place));
+      return held(ask, ledger, whole);
     }
+    return isClear(ledger, whole, clock) ? go(ask, ledger, whole) : held(ask, ledger, whole);
+  }
+}
+
+/** As far as is known. */
+function isClear(ledger: Ledger, whole: Ledger | undefined, clock: Clock): boolean {
+  return isCalm(ledger.record, clock.now()) && whole?.record.heldAt === undefined;
+}
+
+type Rest = {
+  readonly clock: Clock;
+  background(work: Promise<unknown>): void;
+  /** One that knows what to do when something is in the way. */
+  permit(ask: Ask, ledger: Ledger, whole: Ledger | undefined): Promise<Permit>;
+};
+
+/** Of a call that went at once: nothing was taken that is to be given back. */
+class PlainPermit implements Permit {
+  readonly isProbe = false;
+  readonly place = undefined;
+  readonly #ask: Ask;
+  readonly #ledger: Ledger;
+  readonly #whole: Ledger | undefined;
+  readonly #rest: Rest;
+  #over = false;
+
+  constructor(ask: Ask, ledger: Ledger, whole: Ledger | undefined, rest: Rest) {
+    this.#ask = ask;
+    this.#ledger = ledger;
+    this.#whole = whole;
+    this.#rest = rest;
   }
 
-  /** Its name; `undefined`: another has claimed it, or nothing is to be probed any more. */
-  async function claim({ effect }: Ask, ledger: Ledger): Promise<string | undefined> {
-    probes += 1;
-    const name = `${me}.${probes}`;
-    let lost = false;
-    const claimed = await ledger.alter((record, now) => {
-      // The answer to the first try was lost.
-      if (record.probe === name) lost = true;
-      return lost || !mayProbe(record, effect === 'safe', now) ? undefined : claimProbe(record, name, now);
-    });
-    return claimed || lost ? name : undefined;
+  confirm(): ReturnType<Permit['confirm']> {
+    const isFresh = this.#ledger.isFresh() && this.#whole?.isFresh() !== false;
+    if (isFresh && isClear(this.#ledger, this.#whole, this.#rest.clock)) return undefined;
+    return this.#full().then((permit) => permit.confirm());
   }
 
-  /** The connection's calls wait, or go on at this process's share. */
-  function unreachable(ask: Ask, until: number, place: Place | undefined): Answer | Promise<Answer> {
-    if (ask.onError === 'local') {
-      alone ??= createAdmission({ store: memoryAdmissionStore(), clock, entropy });
-      const limits = ask.limits.map(({ requests, per, burst }) => ({
-        requests,
-        per: per * instances,
-        burst: Math.max(1, Math.floor(burst / instances)),
-      }));
-      return alone.ask({ ...ask, limits, concurrency: Math.ceil(ask.concurrency / instances), onError: 'wait', place: undefined });
+  report(outcome: Outcome): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (outcome.type === 'throttled') {
+      this.#rest.background(this.#full().then((permit) => permit.report(outcome)));
+      return;
     }
-    const at = Math.max(until, clock.now() + 1) + Math.ceil(entropy.random() * SPREAD_MS);
-    if (at > ask.until) return { type: 'never', at, why: 'unreachable' };
-    return place === undefined ? { type: 'later', at, why: 'unreachable' } : { type: 'later', at, why: 'unreachable', place };
+    this.#ledger.sent();
+    if (outcome.type !== 'neutral') this.#ledger.count(outcome.type === 'good');
   }
 
-  /** In time, or when nobody waits for it any more, or what stops it has changed. */
-  function passed(ms: number, signal: AbortSignal, ledger: Ledger | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const over = () => {
-        timer.cancel();
-        unwatch?.();
-        signal.removeEventListener('abort', over);
-        resolve();
-      };
-      const unwatch = ledger?.onChange(over);
-      const timer = clock.timer(Math.max(1, ms), over);
-      signal.addEventListener('abort', over, { once: true });
-    });
+  drop(): void {
+    this.#over = true;
+  }
+
+  #full(): Promise<Permit> {
+    return this.#rest.permit(this.#ask, this.#ledger, this.#whole);
   }
 }

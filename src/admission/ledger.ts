@@ -1,22 +1,16 @@
 /**
- * One record as this process knows it: reads it when it must be recent, gathers what is to be written into few updates, and makes anew
- * what a condition has refused. Decides nothing about a call.
+ * One record as this process knows it: reads it when it must be recent, and counts what came of calls. What is written of it is
+ * writing.ts, which most processes never need. Decides nothing about a call.
  */
 import type { AdmissionChange, AdmissionKey, AdmissionRecord, AdmissionStore, Limit } from '../engine/admission-ports.ts';
 import type { Clock, Timer } from '../engine/ports.ts';
-import { book, type Claim, type Counts, type Place } from './booking.ts';
-import { open, shouldOpen } from './breaker.ts';
-import { retriesAllowed, retriesLeft } from './budget.ts';
-import { FRESH_MS } from './pauses.ts';
-import { isTroubled, WINDOWS, windowAt } from './record.ts';
+import type { Claim, Counts, Place } from './booking.ts';
+import { lateParts } from './late.ts';
+import { FRESH_MS, troubledUntil, WINDOWS, windowAt } from './record.ts';
+import type { Writing } from './writing.ts';
 
-/** Calls that are issued together are booked together, ms. */
-const GATHER_MS = 2;
 /** Failures are told to the fleet within so many ms. */
 const TELL_MS = 100;
-/** How often a change is made anew whose condition did not hold. */
-const TRIES = 12;
-const MOST_CLAIMS = 500;
 const BACKOFF_MS = 1_000;
 const BACKOFF_MAX_MS = 30_000;
 
@@ -44,7 +38,20 @@ export type Ledger = {
   flush(): Promise<void>;
 };
 
-type Waiting = { claim: Claim; done(place: Place | { notBefore: number } | undefined): void; fail(error: unknown): void };
+/** What writing.ts does to it. */
+export type Page = Pick<Ledger, 'record' | 'perSecond'> & {
+  /** It has been read. */
+  readonly isKnown: boolean;
+  read(): Promise<AdmissionRecord>;
+  /** As it was found by a request that was made at `at`. */
+  learn(found: AdmissionRecord, at: number): void;
+  /** Throws what the store threw, and knows from then on that it is not worth asking for a while. */
+  reached<T>(request: () => Promise<T>): Promise<T>;
+  /** What was counted and not written. */
+  take(): Counts;
+  /** It was not written: it goes with the next. */
+  giveBack(counts: Counts): void;
+};
 
 export type LedgerPorts = { store: AdmissionStore; clock: Clock; instances: number };
 
@@ -52,10 +59,11 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   let record: AdmissionRecord = {};
   /** When what is known was asked for. */
   let asOf = Number.NEGATIVE_INFINITY;
+  /** Until then successes are told too. */
+  let troubled = 0;
   let reading: Promise<AdmissionRecord> | undefined;
-  let waiting: Waiting[] = [];
-  let limits: readonly Limit[] = [];
-  let writing: Promise<void> | undefined;
+  let writing: Writing | undefined;
+  let opening: Promise<Writing> | undefined;
   let windows = new Map<number, { r: number; f: number }>();
   let row = 0;
   let succeeded = false;
@@ -68,6 +76,36 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   let retryAt = 0;
   const listeners = new Set<() => void>();
 
+  const page: Page = {
+    get record() {
+      return record;
+    },
+    get isKnown() {
+      return asOf !== Number.NEGATIVE_INFINITY;
+    },
+    perSecond,
+    read,
+    learn,
+    reached,
+    take() {
+      const counts: Counts = { windows, row, succeeded };
+      windows = new Map();
+      row = 0;
+      succeeded = false;
+      telling?.cancel();
+      telling = undefined;
+      return counts;
+    },
+    giveBack(counts) {
+      for (const [window, { r, f }] of counts.windows) {
+        const more = windows.get(window) ?? { r: 0, f: 0 };
+        windows.set(window, { r: more.r + r, f: more.f + f });
+      }
+      if (!succeeded) row += counts.row;
+      succeeded ||= counts.succeeded;
+    },
+  };
+
   return {
     get record() {
       return record;
@@ -76,36 +114,11 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     async fresh() {
       return isFresh() ? record : read();
     },
-    book(claim, of) {
-      limits = of;
-      return new Promise((done, fail) => {
-        waiting.push({ claim, done, fail });
-        writing ??= gather();
-      });
-    },
+    book: (claim, limits) => (writing ? writing.book(claim, limits) : open().then((it) => it.book(claim, limits))),
     perSecond,
-    sent() {
-      const now = clock.now();
-      if (now - since >= 1_000) {
-        before = now - since < 2_000 ? sent : 0;
-        since = now;
-        sent = 0;
-      }
-      sent += 1;
-    },
-    count(isGood) {
-      const window = windowAt(clock.now());
-      const counted = windows.get(window) ?? { r: 0, f: 0 };
-      windows.set(window, { r: counted.r + 1, f: counted.f + (isGood ? 0 : 1) });
-      windows.delete(window - WINDOWS);
-      if (isGood) {
-        row = 0;
-        succeeded = true;
-      } else row += 1;
-      // What goes well is told with the next booking, or once somebody has failed.
-      if (!isGood || isTroubled(record, clock.now())) telling ??= clock.timer(TELL_MS, tell);
-    },
-    alter,
+    sent: noteSent,
+    count,
+    alter: (make) => (writing ? writing.alter(make) : open().then((it) => it.alter(make))),
     onChange(fn) {
       listeners.add(fn);
       return () => void listeners.delete(fn);
@@ -113,9 +126,55 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     unreachableUntil: () => (failures > 0 && clock.now() < retryAt ? retryAt : 0),
     async flush() {
       if (telling) tell();
-      await writing;
+      await (await opening)?.over();
     },
   };
+
+  function open(): Promise<Writing> {
+    opening ??= lateParts().then(({ openWriting }) => {
+      writing = openWriting(key, page, { store, clock });
+      return writing;
+    });
+    return opening;
+  }
+
+  function tell(): void {
+    telling?.cancel();
+    telling = undefined;
+    if (writing) writing.tell();
+    else void open().then((it) => it.tell());
+  }
+
+  function noteSent(): void {
+    const now = clock.now();
+    if (now - since >= 1_000) {
+      before = now - since < 2_000 ? sent : 0;
+      since = now;
+      sent = 0;
+    }
+    sent += 1;
+  }
+
+  function count(isGood: boolean): void {
+    const now = clock.now();
+    const window = windowAt(now);
+    let counted = windows.get(window);
+    if (counted === undefined) {
+      for (const old of windows.keys()) if (old <= window - WINDOWS) windows.delete(old);
+      counted = { r: 0, f: 0 };
+      windows.set(window, counted);
+    }
+    counted.r += 1;
+    if (isGood) {
+      row = 0;
+      succeeded = true;
+    } else {
+      counted.f += 1;
+      row += 1;
+    }
+    // What goes well is told with the next booking, or once somebody has failed.
+    if (!isGood || now < troubled) telling ??= clock.timer(TELL_MS, tell);
+  }
 
   function perSecond(): number {
     const over = clock.now() - since;
@@ -141,14 +200,14 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   }
 
   function learn(found: AdmissionRecord, at: number): void {
-    const before = record;
+    const old = record;
     record = found;
     asOf = at;
-    const moved = ['breaker', 'good', 'probe', 'heldAt', 'openUntil'].some((name) => before[name] !== found[name]);
+    troubled = troubledUntil(found);
+    const moved = ['breaker', 'good', 'probe', 'heldAt', 'openUntil'].some((name) => old[name] !== found[name]);
     if (moved) for (const listener of [...listeners]) listener();
   }
 
-  /** Throws what the store threw, and knows from then on that it is not worth asking for a while. */
   async function reached<T>(request: () => Promise<T>): Promise<T> {
     try {
       const result = await request();
@@ -159,90 +218,5 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
       retryAt = clock.now() + Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.min(10, failures - 1));
       throw error;
     }
-  }
-
-  async function alter(make: (record: AdmissionRecord, now: number) => AdmissionChange | undefined): Promise<boolean> {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const asked = clock.now();
-      const change = make(record, asked);
-      if (change === undefined) return false;
-      const { ok, record: found } = await reached(() => store.change(key, change));
-      learn(found, asked);
-      if (ok) return true;
-    }
-    return false;
-  }
-
-  function tell(): void {
-    telling?.cancel();
-    telling = undefined;
-    writing ??= write();
-  }
-
-  async function gather(): Promise<void> {
-    await new Promise<void>((over) => clock.timer(GATHER_MS, over));
-    return write();
-  }
-
-  /** One update after the other: what comes meanwhile goes with the next one. */
-  async function write(): Promise<void> {
-    try {
-      do await writeOnce();
-      while (waiting.length > 0);
-    } finally {
-      writing = undefined;
-      if (waiting.length > 0) writing = gather();
-    }
-  }
-
-  async function writeOnce(): Promise<void> {
-    let batch = waiting.slice(0, MOST_CLAIMS);
-    waiting = waiting.slice(MOST_CLAIMS);
-    const counts: Counts = { windows, row, succeeded };
-    windows = new Map();
-    row = 0;
-    succeeded = false;
-    telling?.cancel();
-    telling = undefined;
-    try {
-      if (batch.length > 0 && asOf === Number.NEGATIVE_INFINITY) await read();
-      for (let tries = 0; ; tries++) {
-        const now = clock.now();
-        let left = retriesLeft(record, now);
-        batch = batch.filter(({ claim, done }) => {
-          if (!claim.retry || left-- > 0) return true;
-          done(undefined);
-          return false;
-        });
-        if (batch.length === 0 && counts.windows.size === 0 && counts.row === 0) return;
-        const claims = batch.map(({ claim }) => claim);
-        const booking = book(claims, limits, record, counts, { allowed: retriesAllowed(record, now) }, now);
-        const { ok, record: found } = await reached(() => store.change(key, booking.change));
-        learn(found, now);
-        if (ok) {
-          const places = limits.length === 0 ? [] : booking.placesIn(found);
-          for (const [index, { done }] of batch.entries()) done(places[index] ?? { line: 0 });
-          break;
-        }
-        if (tries >= TRIES) throw new Error('the record changed under every try');
-      }
-    } catch (error) {
-      keep(counts);
-      for (const { fail } of batch) fail(error);
-      return;
-    }
-    if (shouldOpen(record, clock.now())) {
-      await alter((there, now) => (shouldOpen(there, now) ? open(there, now, perSecond()) : undefined)).catch(() => {});
-    }
-  }
-
-  /** Not written: it goes with the next. */
-  function keep(counts: Counts): void {
-    for (const [window, { r, f }] of counts.windows) {
-      const since = windows.get(window) ?? { r: 0, f: 0 };
-      windows.set(window, { r: since.r + r, f: since.f + f });
-    }
-    if (!succeeded) row += counts.row;
-    succeeded ||= counts.succeeded;
   }
 }

@@ -5,8 +5,6 @@
 import type { AdmissionRecord } from '../engine/admission-ports.ts';
 import { textOf, toThousandths } from './record.ts';
 
-/** Nobody sends on what was read longer ago, ms. */
-export const FRESH_MS = 100;
 /** So much later a pause begins than it is booked: by then everybody has looked, with clocks that differ by 100 ms. */
 const LEAD_MS = 220;
 /** Requests in one pause. */

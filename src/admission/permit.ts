@@ -49,6 +49,8 @@ export type Given = {
   /** Of its connection, where it is an account's. */
   readonly whole: Ledger | undefined;
   readonly place: Place | undefined;
+  /** What it was given on; `undefined`: that is to be looked at again. */
+  readonly on: AdmissionRecord | undefined;
   /** Gives back the connection's place among those in flight. */
   readonly release?: (() => void) | undefined;
   /** It is the probe of that name. */
@@ -81,8 +83,10 @@ export class GivenPermit implements Permit {
   }
 
   confirm(): Promise<Later | undefined> | undefined {
-    const { ledger, whole } = this.#given;
-    return ledger.isFresh() && whole?.isFresh() !== false ? undefined : this.#look();
+    const { ledger, whole, on } = this.#given;
+    // What this process has learnt meanwhile counts, however short that was.
+    const isSame = ledger.isFresh() && ledger.record === on && (!whole || (whole.isFresh() && whole.record.heldAt === undefined));
+    return isSame ? undefined : this.#look();
   }
 
   async #look(): Promise<Later | undefined> {
@@ -95,7 +99,9 @@ export class GivenPermit implements Permit {
       const caller: Caller = { ...callerOf(ask, record, now), uncounted: false, place, sending: probe === undefined ? 'call' : 'probe' };
       const what = standing(record, caller, now, random);
       if (what.do === 'go') return undefined;
-      refusal = what.do === 'wait' ? later(what.until, what.why, place, now) : later(now, 'breaker', place, now);
+      // To book or to probe it asks again, at once.
+      refusal =
+        what.do === 'wait' ? later(what.until, what.why, place, now) : later(now, what.do === 'book' ? 'rate' : 'breaker', place, now);
     } catch {
       // Its place is its own; what it cannot know is whether somebody has been told to wait.
       if (ask.onError === 'local') return undefined;

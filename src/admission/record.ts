@@ -15,6 +15,8 @@ import type { AdmissionKey, AdmissionRecord } from '../engine/admission-ports.ts
 export const WINDOW_MS = 10_000;
 /** That many are looked back on. */
 export const WINDOWS = 6;
+/** Nobody sends on what was read longer ago, ms. */
+export const FRESH_MS = 100;
 /** Clocks of two instances are at most this far apart, ms. */
 export const SKEW_MS = 100;
 /** A probe that goes well has done so by then, mostly. */
@@ -51,9 +53,21 @@ export function outdated(record: AdmissionRecord, now: number): string[] {
   });
 }
 
-/** Something has failed in the last minute: from now on everything is counted. */
-export function isTroubled(record: AdmissionRecord, now: number): boolean {
-  return record.breaker !== undefined || (numberOf(record, 'row') ?? 0) > 0 || sumOf(record, 'f', now) > 0;
+/** Something has failed in the minute before that time: until then everything is counted. */
+export function troubledUntil(record: AdmissionRecord): number {
+  if (record.breaker !== undefined || (numberOf(record, 'row') ?? 0) > 0) return Number.POSITIVE_INFINITY;
+  let until = 0;
+  for (const name in record) {
+    if (name[0] === 'f' && /^f\d+$/.test(name) && (numberOf(record, name) ?? 0) > 0)
+      until = Math.max(until, (Number(name.slice(1)) + WINDOWS) * WINDOW_MS);
+  }
+  return until;
+}
+
+/** Nothing stops a connection without limits, or has stopped it of late: its calls go, without a further look. */
+export function isCalm(record: AdmissionRecord, now: number): boolean {
+  const { heldAt, breaker, pace, resumeAt = 0 } = record;
+  return heldAt === undefined && breaker === undefined && pace === undefined && Number(resumeAt) <= now;
 }
 
 /** A probe is out, and may have ended any moment now. */

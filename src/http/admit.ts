@@ -2,12 +2,11 @@
  * A call before the fleet's admission: what is asked of it, what its answers mean for the call, and what it is told of how that went.
  * Each permit is reported or given back exactly once. Knows nothing of how admission decides.
  */
-import type { Answer, Ask, Holdup, Outcome, Permit } from '../engine/admission-ports.ts';
-import type { ErrorData } from '../engine/errors.ts';
+import type { Answer, Ask, Outcome, Permit } from '../engine/admission-ports.ts';
 import type { Admitted, AttemptEnv, Verdict } from '../engine/operation.ts';
 import type { Memory } from './attempt.ts';
 import type { Call } from './call.ts';
-import { classify, type Decision } from './classify.ts';
+import type { Decision } from './classify.ts';
 import type { WireEvent } from './exchange.ts';
 import { exhaustedFor, type Hints } from './hints.ts';
 import { type HttpRuntime, runtimeOf } from './runtime.ts';
@@ -46,29 +45,30 @@ function askOf({ core, settings, effect }: Call, env: AttemptEnv, http: HttpRunt
   };
 }
 
-function admitted(answer: Answer, call: Call, memory: Memory, env: AttemptEnv): Admitted {
+function admitted(answer: Answer, call: Call, memory: Memory, env: AttemptEnv): Admitted | Promise<Admitted> {
   switch (answer.type) {
     case 'go':
       memory.permit = answer.permit;
       return { type: 'go', drop: () => giveBack(memory) };
     case 'later':
-      return isTooLate(answer.at, call, env) ? { type: 'fail', error: noPlace(call, memory, env, answer) } : answer;
+      return isTooLate(answer.at, call, env) ? refused(answer, call, memory, env) : answer;
     case 'never':
-      return { type: 'fail', error: noPlace(call, memory, env, answer) };
+      return refused(answer, call, memory, env);
   }
+}
+
+async function refused(answer: Exclude<Answer, { type: 'go' }>, call: Call, memory: Memory, env: AttemptEnv): Promise<Admitted> {
+  const { noPlace } = await import('./held-up.ts');
+  return { type: 'fail', error: noPlace(call, memory, env, answer) };
 }
 
 /** Right before the first sending: `undefined` where nothing is to be waited for, or when it may be sent. */
 export function confirmed(call: Call, memory: Memory, env: AttemptEnv): Promise<Verdict | undefined> | undefined {
-  return memory.permit?.confirm()?.then((later) => {
+  return memory.permit?.confirm()?.then(async (later) => {
     if (later === undefined) return undefined;
     memory.permit = undefined;
-    const { row, class: kind } = classify({ phase: 'deferred' }, call.effect);
-    const record = { n: env.attempt, phase: 'deferred', row, class: kind, why: later.why, next: later.at };
-    if (isTooLate(later.at, call, env)) return { type: 'fail', error: noPlace(call, memory, env, later), record };
-    const { at, why, place } = later;
-    const error: ErrorData = { code: 'E_CALL_FAILED', name: 'CallError', message: `${call.label}: ${HELD_BY[why](call.core.name)}` };
-    return { type: 'again', at, counts: 'nothing', why, ...(place === undefined ? {} : { place }), error, record };
+    const { putOff } = await import('./held-up.ts');
+    return putOff(later, isTooLate(later.at, call, env), call, memory, env);
   });
 }
 
@@ -138,33 +138,4 @@ function unhinted({ core: { rateLimits } }: Call): number {
 
 function isTooLate(at: number, { settings }: Call, env: AttemptEnv): boolean {
   return at > env.issuedAt + settings.retry.deadline;
-}
-
-const HELD_BY: { readonly [why in Holdup]: (connection: string) => string } = {
-  hold: (connection) => `connection "${connection}" is on hold`,
-  breaker: (connection) => `the circuit breaker of connection "${connection}" is open`,
-  concurrency: (connection) => `all places of connection "${connection}" are taken (concurrency)`,
-  gate: (connection) => `the API of connection "${connection}" has said that it is not to be called yet`,
-  budget: (connection) => `the retry budget of connection "${connection}" is used up`,
-  rate: (connection) => `the rate limit of connection "${connection}" has no room (rateLimit)`,
-  unreachable: (connection) => `what the fleet knows of connection "${connection}" cannot be read`,
-};
-
-function noPlace(call: Call, memory: Memory, env: AttemptEnv, { at, why }: { at: number; why: Holdup }): ErrorData {
-  const { name, account } = call.core;
-  const { deadline } = call.settings.retry;
-  const maybe = (call.effect === 'keyed' || call.effect === 'idempotent') && (memory.maybeDone ?? (env.interrupted || env.attempt > 1));
-  return {
-    code: 'E_DEADLINE',
-    name: 'CallError',
-    message: `${call.label}: ${HELD_BY[why](name)}, and it could not be sent before the deadline of ${deadline} ms (retry.deadline)`,
-    detail: {
-      connection: name,
-      account,
-      attempts: env.attempt - 1,
-      heldBy: why,
-      notBefore: at,
-      ...(maybe ? { mayHaveHappened: true } : {}),
-    },
-  };
 }

@@ -1,19 +1,16 @@
-/** A call as the engine's operation: its identity, its effect, and what is done when its outcome is unknown. One attempt is attempt.ts. */
-import type { ErrorData } from '../engine/errors.ts';
+/** A call as the engine's operation: its identity and its effect. One attempt is attempt.ts; what is done when its outcome is unknown, settle.ts. */
 import type { AttemptEnv, Live, LoadEnv, Operation, Verdict } from '../engine/operation.ts';
 import { ENGINE_VERSION } from '../engine/version.ts';
 import { admit } from './admit.ts';
 import { attempt, type Memory } from './attempt.ts';
-import { fingerprint, isSource } from './bodies/body.ts';
+import { fingerprint } from './bodies/body.ts';
 import type { Call } from './call.ts';
 import { reviveCallError } from './errors.ts';
-import { idempotencyKey } from './prepare.ts';
 import { type Fetched, isElsewhere, type StoredReply, storeTold, type ToldReply } from './reply.ts';
-import { runtimeOf, withRuntime } from './runtime.ts';
+import { runtimeOf } from './runtime.ts';
 import { purposeOf, type Vault, vault } from './secrecy/vault.ts';
 import type { Settings } from './settings.ts';
 import { traced } from './trace.ts';
-import { settleUnknown } from './unknown.ts';
 
 export type CallOperation = Operation & {
   /** The reply's text as user code is to have it, of one that was delivered. */
@@ -55,7 +52,13 @@ export function callOperation(call: Call, engine: number = ENGINE_VERSION): Call
     ...(call.signal === undefined ? {} : { signal: call.signal }),
     admit: (env) => admit(call, memory, env),
     attempt: (env) => traced(call, env, (traceparent) => sealed(call, env, replies, attempt(call, memory, env, traceparent))),
-    unknown: (env) => sealed(call, env, replies, unknown(call, env)),
+    unknown: (env) =>
+      sealed(
+        call,
+        env,
+        replies,
+        import('./settle.ts').then(({ settle }) => settle(call, env)),
+      ),
     // Most replies are in the journal, in clear and with their body.
     load: (text, env) =>
       call.as === 'file' || isElsewhere(text)
@@ -103,40 +106,4 @@ async function sealedBy<V extends Verdict | Live>(
   const value = await sealReply(verdict.value, encrypt, (text) => http.seal(purposeOf(env), text));
   replies.keep(value, verdict.value);
   return { ...verdict, value };
-}
-
-async function unknown(call: Call, env: AttemptEnv): Promise<Verdict> {
-  const http = runtimeOf(env.services);
-  const { settings, core } = call;
-  const error: ErrorData = {
-    code: 'E_UNKNOWN_OUTCOME',
-    name: 'UnknownOutcomeError',
-    message: `${call.label}: it was sent and its outcome is not known; settle it, or give the call onUnknown: reconcile(fn)`,
-    detail: { connection: core.name, account: core.account, attempts: env.attempt },
-  };
-  return withRuntime(env.run === undefined ? http : { ...http, serves: env.run }, () =>
-    settleUnknown(
-      {
-        onUnknown: settings.onUnknown,
-        error,
-        attempts: settings.retry.attempts,
-        timeout: settings.limits.total,
-        ...(call.as === undefined ? {} : { as: call.as }),
-        async sent() {
-          const { origin, prefix } = core.base();
-          return {
-            request: {
-              method: call.method,
-              url: `${origin}${prefix}${call.path}`,
-              ...(call.json === undefined ? {} : { json: call.json }),
-              ...(call.json !== undefined || call.body === null || isSource(call.body) ? {} : { body: call.body }),
-            },
-            ...(call.effect === 'keyed' ? { key: await idempotencyKey(http, env.keyMaterial) } : {}),
-            ...(env.firstSentAt === undefined ? {} : { sentAt: env.firstSentAt }),
-          };
-        },
-      },
-      env,
-    ),
-  );
 }

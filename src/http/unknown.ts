@@ -1,10 +1,5 @@
-/** What is done about an unsafe call of which nobody knows whether it happened: the user's `onUnknown`. */
-import { outsideRun } from '../engine/context.ts';
-import { type ErrorData, HoldfastError } from '../engine/errors.ts';
-import type { AttemptEnv, Verdict } from '../engine/operation.ts';
-import { exponential } from './backoff.ts';
-import type { As, OnUnknown } from './options.ts';
-import { storeTold } from './reply.ts';
+/** What a user says of an unsafe call of which nobody knows whether it happened: `onUnknown`. What follows from it is settle.ts. */
+import { HoldfastError } from '../engine/errors.ts';
 
 /** The call as it was sent, without credentials. */
 export type SentCall = {
@@ -50,67 +45,4 @@ export function cannotTell(): Reconciliation {
 
 export function isReconcile(value: unknown): value is Reconcile {
   return typeof value === 'object' && value !== null && typeof (value as Reconcile).reconcile === 'function';
-}
-
-export type UnknownCall = {
-  readonly onUnknown: OnUnknown;
-  readonly error: ErrorData;
-  readonly attempts: number;
-  readonly timeout: number;
-  readonly as?: As;
-  /** Made only when a reconciler is asked. */
-  sent(): Promise<SentCall>;
-};
-
-export async function settleUnknown(call: UnknownCall, env: AttemptEnv): Promise<Verdict> {
-  const { onUnknown, error } = call;
-  if (onUnknown === 'pause') return { type: 'pause', error };
-  if (onUnknown === 'throw') return { type: 'fail', error };
-  if (onUnknown === 'retry') {
-    if (env.attempt >= call.attempts) return { type: 'fail', error };
-    return { type: 'resend', at: later(env), record: { row: 'unknown: retry' } };
-  }
-  let answer: Reconciliation;
-  try {
-    const sent = await call.sent();
-    answer = await within(call.timeout, env, () => outsideRun(() => onUnknown.reconcile(sent)));
-    if (answer?.outcome === 'applied') {
-      return { type: 'done', value: storeTold(answer, call.as), record: { row: 'reconciled: applied' } };
-    }
-  } catch (thrown) {
-    return askAgain(call, env, thrown);
-  }
-  if (answer?.outcome === 'not-applied') {
-    const record = { row: 'reconciled: not applied' };
-    // A call that never arrives ends with a person, like a reconciler that always throws.
-    return env.attempt >= call.attempts ? { type: 'pause', error, record } : { type: 'resend', at: later(env), record };
-  }
-  if (answer?.outcome === 'cannot-tell') return { type: 'pause', error, record: { row: 'reconciled: cannot tell' } };
-  return askAgain(call, env, new Error('reconcile must answer applied(), notApplied() or cannotTell()'));
-}
-
-function askAgain(call: UnknownCall, env: AttemptEnv, thrown: unknown): Verdict {
-  const why = thrown instanceof Error ? thrown.message : String(thrown);
-  const error = { ...call.error, message: `${call.error.message}; its reconciler failed: ${why.slice(0, 500)}` };
-  const record = { row: 'reconciler failed', n: env.attempt };
-  // Every asking uses up an attempt, so that a reconciler that always throws ends with a person.
-  if (env.attempt >= call.attempts) return { type: 'pause', error, record };
-  const at = later(env);
-  return { type: 'again', at, counts: 'attempt', error, record: { ...record, next: at } };
-}
-
-function later(env: AttemptEnv): number {
-  return env.clock.now() + Math.ceil(exponential({ ...env, random: env.entropy.random }));
-}
-
-async function within<T>(ms: number, env: AttemptEnv, fn: () => Promise<T> | T): Promise<T> {
-  let timer: { cancel(): void } | undefined;
-  try {
-    const late = new Promise<never>((_, reject) => {
-      timer = env.clock.timer(ms, () => reject(new Error(`no answer within ${ms} ms`)));
-    });
-    return await Promise.race([Promise.resolve().then(fn), late]);
-  } finally {
-    timer?.cancel();
-  }
 }

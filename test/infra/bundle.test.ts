@@ -38,7 +38,7 @@ describe.each(FUNCTIONS)('the bundle of %s', (name) => {
 });
 
 describe('the worker’s bundle', () => {
-  it('is at most 350 KB gzipped, with at most 90 KB of our own code (docs/decisions/0036-own-code.md)', async () => {
+  it('is at most 350 KB gzipped, with at most 92 KB of our own code (docs/decisions/0036-own-code.md)', async () => {
     const { eagerGzip, totalGzip, ownGzip, own, packages } = await bundleSize(bundles.worker);
     const kb = (bytes: number) => `${(bytes / 1_000).toFixed(1)} KB`;
     const largest = Object.entries(packages).slice(0, 5);
@@ -47,7 +47,7 @@ describe('the worker’s bundle', () => {
         `Minified: ours ${kb(own)}, ${largest.map(([one, bytes]) => `${one} ${kb(bytes)}`).join(', ')}`,
     );
     expect(eagerGzip).toBeLessThanOrEqual(350_000);
-    expect(ownGzip).toBeLessThanOrEqual(90_000);
+    expect(ownGzip).toBeLessThanOrEqual(92_000);
   });
 
   it('keeps the names of classes, which errors carry', async () => {

@@ -4,10 +4,11 @@
  */
 
 import { createAdmission } from '../../../src/admission/admission.ts';
+import { lateParts } from '../../../src/admission/late.ts';
 import { memoryAdmissionStore } from '../../../src/admission/memory-store.ts';
 import type { Admission, AdmissionStore, Ask, Limit, Outcome } from '../../../src/engine/admission-ports.ts';
 import type { Json } from '../../../src/engine/json.ts';
-import type { Clock } from '../../../src/engine/ports.ts';
+import type { Clock, Entropy } from '../../../src/engine/ports.ts';
 import { seededEntropy, virtualClock } from '../../../src/testing/index.ts';
 
 export type Reply = 'good' | 'bad' | { retryAfter: number };
@@ -42,12 +43,16 @@ export type Plan = {
   inner?: AdmissionStore;
   /** The table cannot be reached at `ms`. */
   unreachable?: (ms: number) => boolean;
+  /** What an instance asks in place of the production code. */
+  admission?: (ports: { store: AdmissionStore; clock: Clock; entropy: Entropy }) => Admission;
+  /** A call is given up when so many attempts have failed. Default: never. */
+  attempts?: number;
   /** How likely the process that has sent a call dies before it hears of it; another takes its place. */
   deadly?: (ms: number, isProbe: boolean) => number;
 };
 
-/** `ms` after the beginning. */
-export type Arrival = { ms: number; instance: number; call: number; tenant: string; attempt: number; isProbe: boolean };
+/** `ms`, `issued`: after the beginning. */
+export type Arrival = { ms: number; issued: number; instance: number; call: number; tenant: string; attempt: number; isProbe: boolean };
 
 export type Report = {
   arrivals: Arrival[];
@@ -55,8 +60,10 @@ export type Report = {
   writes: number;
   refused: number;
   reads: number;
-  /** Calls that ended well, and when they were issued. */
+  /** Calls that ended well, and when they were issued; ms after the beginning. */
   done: { issued: number; ended: number; tenant: string; attempts: number; parked: number }[];
+  /** When an instance was told to wait, and until when; ms after the beginning. */
+  told: { ms: number; until: number }[];
   /** Parked and woken, in all. */
   parks: number;
   deaths: number;
@@ -68,6 +75,8 @@ const KEY = { connection: 'crm' };
 const WAKE_LAG_MS = 1_100;
 
 export async function simulate(plan: Plan): Promise<Report> {
+  // Virtual time does not wait for files.
+  await lateParts();
   const clock = virtualClock(1_800_000_000_000);
   const { random } = seededEntropy(plan.seed);
   const began = clock.now();
@@ -75,7 +84,18 @@ export async function simulate(plan: Plan): Promise<Report> {
   const between = (low: number, high: number) => low + random() * (high - low);
   const latency = plan.latency ?? (() => between(20, 60));
   const inner = plan.inner ?? memoryAdmissionStore();
-  const report: Report = { arrivals: [], writes: 0, refused: 0, reads: 0, done: [], parks: 0, deaths: 0, store: inner, clock };
+  const report: Report = {
+    arrivals: [],
+    writes: 0,
+    refused: 0,
+    reads: 0,
+    done: [],
+    told: [],
+    parks: 0,
+    deaths: 0,
+    store: inner,
+    clock,
+  };
   const issue = new Map<number, (tenant: string) => void>();
   let calls = 0;
   let pending = 0;
@@ -121,8 +141,10 @@ export async function simulate(plan: Plan): Promise<Report> {
   function instance(index: number): { stop(): void } {
     const skew = between(-(plan.skew ?? 50), plan.skew ?? 50);
     const own: Clock = { now: () => Math.round(clock.now() + skew), timer: (ms, fn) => clock.timer(ms, fn) };
-    const start = () =>
-      createAdmission({ store: table, clock: own, entropy: seededEntropy(Math.floor(random() * 2 ** 32)), instances: 10 });
+    const start = () => {
+      const entropy = seededEntropy(Math.floor(random() * 2 ** 32));
+      return (plan.admission ?? createAdmission)({ store: table, clock: own, entropy, instances: 10 });
+    };
     let admission = start();
     const restart = () => {
       admission = start();
@@ -149,7 +171,7 @@ export async function simulate(plan: Plan): Promise<Report> {
     calls += 1;
     pending += 1;
     const call = calls;
-    const issued = clock.now();
+    const issued = since();
     const issuedAt = own.now();
     let place: Json | undefined;
     let parked = 0;
@@ -191,7 +213,7 @@ export async function simulate(plan: Plan): Promise<Report> {
       place = undefined;
       const { isProbe } = answer.permit;
       await sleep(between(2, 12));
-      report.arrivals.push({ ms: since(), instance: index, call, tenant, attempt, isProbe });
+      report.arrivals.push({ ms: since(), issued, instance: index, call, tenant, attempt, isProbe });
       if (random() < (plan.deadly?.(since(), isProbe) ?? 0)) {
         die();
         report.deaths += 1;
@@ -205,14 +227,18 @@ export async function simulate(plan: Plan): Promise<Report> {
       const outcome: Outcome = typeof reply === 'string' ? { type: reply } : { type: 'throttled', until: own.now() + reply.retryAfter };
       answer.permit.report(outcome);
       if (reply === 'good') {
-        report.done.push({ issued, ended: clock.now(), tenant, attempts: attempt, parked });
+        report.done.push({ issued, ended: since(), tenant, attempts: attempt, parked });
         break;
       }
       if (reply === 'bad') {
         if (isProbe) place = answer.permit.place;
         else attempt += 1;
+        if (attempt > (plan.attempts ?? Number.POSITIVE_INFINITY)) break;
         await sleep(between(0, 100 * 2 ** attempt));
-      } else await sleep(reply.retryAfter + between(0, 1_000 + reply.retryAfter / 10));
+      } else {
+        report.told.push({ ms: since(), until: since() + reply.retryAfter });
+        await sleep(reply.retryAfter + between(0, 1_000 + reply.retryAfter / 10));
+      }
     }
     pending -= 1;
   }

@@ -1,0 +1,113 @@
+/**
+ * What one process writes of a record: gathers bookings and what came of calls into few updates, and makes anew what a condition has
+ * refused. Loaded late (late.ts). Decides nothing about a call.
+ */
+import type { AdmissionChange, AdmissionKey, AdmissionRecord, AdmissionStore, Limit } from '../engine/admission-ports.ts';
+import type { Clock } from '../engine/ports.ts';
+import { book, type Claim, type Place } from './booking.ts';
+import { open, shouldOpen } from './breaker.ts';
+import { retriesAllowed, retriesLeft } from './budget.ts';
+import type { Ledger, Page } from './ledger.ts';
+
+/** Calls that are issued together are booked together, ms. */
+const GATHER_MS = 2;
+/** How often a change is made anew whose condition did not hold. */
+const TRIES = 12;
+const MOST_CLAIMS = 500;
+
+export type Writing = Pick<Ledger, 'book' | 'alter'> & {
+  /** Writes what was counted. */
+  tell(): void;
+  /** Resolves when nothing is being written. Never rejects. */
+  over(): Promise<void>;
+};
+
+type Waiting = { claim: Claim; done(place: Place | { notBefore: number } | undefined): void; fail(error: unknown): void };
+
+export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { store: AdmissionStore; clock: Clock }): Writing {
+  let waiting: Waiting[] = [];
+  let limits: readonly Limit[] = [];
+  let writing: Promise<void> | undefined;
+
+  return {
+    book(claim, of) {
+      limits = of;
+      return new Promise((done, fail) => {
+        waiting.push({ claim, done, fail });
+        writing ??= gather();
+      });
+    },
+    alter,
+    tell() {
+      writing ??= write();
+    },
+    async over() {
+      await writing;
+    },
+  };
+
+  async function alter(make: (record: AdmissionRecord, now: number) => AdmissionChange | undefined): Promise<boolean> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const asked = clock.now();
+      const change = make(page.record, asked);
+      if (change === undefined) return false;
+      const { ok, record: found } = await page.reached(() => store.change(key, change));
+      page.learn(found, asked);
+      if (ok) return true;
+    }
+    return false;
+  }
+
+  async function gather(): Promise<void> {
+    await new Promise<void>((over) => clock.timer(GATHER_MS, over));
+    return write();
+  }
+
+  /** One update after the other: what comes meanwhile goes with the next one. */
+  async function write(): Promise<void> {
+    try {
+      do await writeOnce();
+      while (waiting.length > 0);
+    } finally {
+      writing = undefined;
+      if (waiting.length > 0) writing = gather();
+    }
+  }
+
+  async function writeOnce(): Promise<void> {
+    let batch = waiting.slice(0, MOST_CLAIMS);
+    waiting = waiting.slice(MOST_CLAIMS);
+    const counts = page.take();
+    try {
+      if (batch.length > 0 && !page.isKnown) await page.read();
+      for (let tries = 0; ; tries++) {
+        const now = clock.now();
+        const { record } = page;
+        let left = retriesLeft(record, now);
+        batch = batch.filter(({ claim, done }) => {
+          if (!claim.retry || left-- > 0) return true;
+          done(undefined);
+          return false;
+        });
+        if (batch.length === 0 && counts.windows.size === 0 && counts.row === 0) return;
+        const claims = batch.map(({ claim }) => claim);
+        const booking = book(claims, limits, record, counts, { allowed: retriesAllowed(record, now) }, now);
+        const { ok, record: found } = await page.reached(() => store.change(key, booking.change));
+        page.learn(found, now);
+        if (ok) {
+          const places = limits.length === 0 ? [] : booking.placesIn(found);
+          for (const [index, { done }] of batch.entries()) done(places[index] ?? { line: 0 });
+          break;
+        }
+        if (tries >= TRIES) throw new Error('the record changed under every try');
+      }
+    } catch (error) {
+      page.giveBack(counts);
+      for (const { fail } of batch) fail(error);
+      return;
+    }
+    if (shouldOpen(page.record, clock.now())) {
+      await alter((there, now) => (shouldOpen(there, now) ? open(there, now, page.perSecond()) : undefined)).catch(() => {});
+    }
+  }
+}
