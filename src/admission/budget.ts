@@ -3,7 +3,7 @@ import type { AdmissionRecord } from '../engine/admission-ports.ts';
 import { numberOf, WINDOW_MS, windowAt } from './record.ts';
 
 const SHARE = 0.1;
-const ALWAYS = 10;
+const ALWAYS = 100;
 
 /** How many retries the window of `now` allows in all. */
 export function retriesAllowed(record: AdmissionRecord, now: number): number {
