@@ -44,7 +44,12 @@ export type Ledger = {
   flush(): Promise<void>;
 };
 
-type Waiting = { claim: Claim; done(place: Place | { notBefore: number } | undefined): void; fail(error: unknown): void };
+type Waiting = {
+  claim: Claim;
+  limits: readonly Limit[];
+  done(place: Place | { notBefore: number } | undefined): void;
+  fail(error: unknown): void;
+};
 
 export type LedgerPorts = { store: AdmissionStore; clock: Clock; instances: number };
 
@@ -52,14 +57,18 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   let record: AdmissionRecord = {};
   /** When what is known was asked for. */
   let asOf = Number.NEGATIVE_INFINITY;
+  /** Requests so far; and which of them was the last change whose answer is known. */
+  let orders = 0;
+  let newest = 0;
   let reading: Promise<AdmissionRecord> | undefined;
   let waiting: Waiting[] = [];
-  let limits: readonly Limit[] = [];
   let writing: Promise<void> | undefined;
   let windows = new Map<number, { r: number; f: number }>();
   let row = 0;
   let succeeded = false;
   let telling: Timer | undefined;
+  /** Its time has come, maybe while another write was under way. */
+  let due = false;
   /** Sent in the second that began at `since`, and in the one before. */
   let sent = 0;
   let before = 0;
@@ -76,10 +85,9 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     async fresh() {
       return isFresh() ? record : read();
     },
-    book(claim, of) {
-      limits = of;
+    book(claim, limits) {
       return new Promise((done, fail) => {
-        waiting.push({ claim, done, fail });
+        waiting.push({ claim, limits, done, fail });
         writing ??= gather();
       });
     },
@@ -97,7 +105,7 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
       const window = windowAt(clock.now());
       const counted = windows.get(window) ?? { r: 0, f: 0 };
       windows.set(window, { r: counted.r + 1, f: counted.f + (isGood ? 0 : 1) });
-      windows.delete(window - WINDOWS);
+      forget();
       if (isGood) {
         row = 0;
         succeeded = true;
@@ -123,21 +131,31 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   }
 
   function isFresh(): boolean {
-    return clock.now() - asOf <= FRESH_MS;
+    const age = clock.now() - asOf;
+    // Less than nothing: the clock was put back.
+    return age >= 0 && age <= FRESH_MS;
   }
 
   function read(): Promise<AdmissionRecord> {
     const asked = clock.now();
+    const order = ++orders;
     reading ??= reached(() => store.read(key))
       .then((found) => {
         // What was written meanwhile is newer than what was read.
-        if (asked > asOf) learn(found, asked);
+        if (order > newest) learn(found, asked);
         return record;
       })
       .finally(() => {
         reading = undefined;
       });
     return reading;
+  }
+
+  /** Of a change; those that were asked for later, and answered sooner, are newer. */
+  function learnAnswer(found: AdmissionRecord, at: number, order: number): void {
+    if (order < newest) return;
+    newest = order;
+    learn(found, at);
   }
 
   function learn(found: AdmissionRecord, at: number): void {
@@ -155,6 +173,8 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
       failures = 0;
       return result;
     } catch (error) {
+      // Those that were under way together have failed of one and the same.
+      if (clock.now() < retryAt) throw error;
       failures += 1;
       retryAt = clock.now() + Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.min(10, failures - 1));
       throw error;
@@ -166,8 +186,9 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
       const asked = clock.now();
       const change = make(record, asked);
       if (change === undefined) return false;
+      const order = ++orders;
       const { ok, record: found } = await reached(() => store.change(key, change));
-      learn(found, asked);
+      learnAnswer(found, asked, order);
       if (ok) return true;
     }
     return false;
@@ -176,6 +197,7 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   function tell(): void {
     telling?.cancel();
     telling = undefined;
+    due = true;
     writing ??= write();
   }
 
@@ -188,7 +210,7 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   async function write(): Promise<void> {
     try {
       do await writeOnce();
-      while (waiting.length > 0);
+      while (waiting.length > 0 || due);
     } finally {
       writing = undefined;
       if (waiting.length > 0) writing = gather();
@@ -196,8 +218,12 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   }
 
   async function writeOnce(): Promise<void> {
-    let batch = waiting.slice(0, MOST_CLAIMS);
-    waiting = waiting.slice(MOST_CLAIMS);
+    forget();
+    due = false;
+    const limits = waiting[0]?.limits ?? [];
+    // Those that found other limits, because a pace has come or gone, go with the next one.
+    let batch = waiting.filter((one) => areSame(one.limits, limits)).slice(0, MOST_CLAIMS);
+    waiting = waiting.filter((one) => !batch.includes(one));
     const counts: Counts = { windows, row, succeeded };
     windows = new Map();
     row = 0;
@@ -217,8 +243,9 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
         if (batch.length === 0 && counts.windows.size === 0 && counts.row === 0) return;
         const claims = batch.map(({ claim }) => claim);
         const booking = book(claims, limits, record, counts, { allowed: retriesAllowed(record, now) }, now);
+        const order = ++orders;
         const { ok, record: found } = await reached(() => store.change(key, booking.change));
-        learn(found, now);
+        learnAnswer(found, now, order);
         if (ok) {
           const places = limits.length === 0 ? [] : booking.placesIn(found);
           for (const [index, { done }] of batch.entries()) done(places[index] ?? { line: 0 });
@@ -236,6 +263,13 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     }
   }
 
+  /** What nobody looks at any more. A process may have been frozen with it for hours, or have told nobody because all went well. */
+  function forget(): void {
+    const oldest = windowAt(clock.now()) - WINDOWS;
+    for (const window of windows.keys()) if (window <= oldest) windows.delete(window);
+    if (windows.size === 0) row = 0;
+  }
+
   /** Not written: it goes with the next. */
   function keep(counts: Counts): void {
     for (const [window, { r, f }] of counts.windows) {
@@ -246,3 +280,11 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     succeeded ||= counts.succeeded;
   }
 }
+
+const areSame = (some: readonly Limit[], others: readonly Limit[]): boolean =>
+  some === others ||
+  (some.length === others.length &&
+    some.every(({ requests, per, burst }, i) => {
+      const other = others[i];
+      return requests === other?.requests && per === other.per && burst === other.burst;
+    }));
