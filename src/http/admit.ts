@@ -60,9 +60,11 @@ function admitted(answer: Answer, call: Call, memory: Memory, env: AttemptEnv): 
 
 /** Right before the first sending: `undefined` where nothing is to be waited for, or when it may be sent. */
 export function confirmed(call: Call, memory: Memory, env: AttemptEnv): Promise<Verdict | undefined> | undefined {
-  return memory.permit?.confirm()?.then((later) => {
+  const { permit } = memory;
+  return permit?.confirm()?.then((later) => {
     if (later === undefined) return undefined;
-    memory.permit = undefined;
+    // Who has waited no longer for this may have another by now.
+    if (memory.permit === permit) memory.permit = undefined;
     const { row, class: kind } = classify({ phase: 'deferred' }, call.effect);
     const record = { n: env.attempt, phase: 'deferred', row, class: kind, why: later.why, next: later.at };
     if (isTooLate(later.at, call, env)) return { type: 'fail', error: noPlace(call, memory, env, later), record };
@@ -120,8 +122,8 @@ export function outcomeOf({ call, decision, event, hints, now, brokenOff }: Conc
     if (decision.breaker && !brokenOff) return BAD;
     return event.phase === 'not-sent' ? undefined : NEUTRAL;
   }
-  // Another origin, to which a redirect led: neither its limits nor its failures are the API's.
-  if (event.stranger) return NEUTRAL;
+  // Another origin, to which a redirect led: neither its limits nor its failures are the API's, which has answered.
+  if (event.stranger) return GOOD;
   if (decision.class === 'throttle') return throttled(now, hints.hint?.delay ?? unhinted(call));
   const exhausted = exhaustedFor(event.headers, now);
   if (exhausted !== undefined) return throttled(now, exhausted);
