@@ -107,7 +107,8 @@ export class GivenPermit implements Permit {
 
   report(outcome: Outcome): void {
     if (this.#over) return;
-    this.#end(outcome.type === 'bad' ? 'bad' : 'good');
+    // What is throttled is alive.
+    this.#end(outcome.type === 'throttled' ? 'good' : outcome.type);
     const { ledger } = this.#given;
     ledger.sent();
     if (outcome.type === 'throttled') {
@@ -120,7 +121,7 @@ export class GivenPermit implements Permit {
     if (!this.#over) this.#end('not-sent');
   }
 
-  #end(how: 'good' | 'bad' | 'not-sent'): void {
+  #end(how: 'good' | 'bad' | 'neutral' | 'not-sent'): void {
     this.#over = true;
     const { release, probe, ledger } = this.#given;
     release?.();
