@@ -10,7 +10,7 @@ type Refusal = Awaited<ReturnType<Permit['confirm']>>;
 
 it('that comes too late takes nothing away from the attempt that came after it, which still tells how it went', async () => {
   let answer: (refusal: Refusal) => void = () => {};
-  const permit = (confirm: Permit['confirm']): Permit => ({ isProbe: false, confirm, report() {}, drop() {} });
+  const permit = (confirm: Permit['confirm']): Permit => ({ isProbe: false, place: undefined, confirm, report() {}, drop() {} });
   const slow = permit(
     () =>
       new Promise<Refusal>((resolve) => {
