@@ -51,6 +51,8 @@ export type Given = {
   readonly place: Place | undefined;
   /** Gives back the connection's place among those in flight. */
   readonly release?: (() => void) | undefined;
+  /** By then it is another's, ms since the epoch. */
+  readonly leasedUntil?: number | undefined;
   /** It is the probe of that name. */
   readonly probe?: string | undefined;
 };
@@ -81,7 +83,12 @@ export class GivenPermit implements Permit {
   }
 
   confirm(): Promise<Later | undefined> | undefined {
-    const { ledger, whole } = this.#given;
+    const { ledger, whole, place, leasedUntil } = this.#given;
+    const now = this.#ports.clock.now();
+    if (leasedUntil !== undefined && now >= leasedUntil) {
+      this.drop();
+      return Promise.resolve(later(now, 'concurrency', place, now));
+    }
     return ledger.isFresh() && whole?.isFresh() !== false ? undefined : this.#look();
   }
 

@@ -3,7 +3,7 @@ import type { AdmissionRecord, Holdup, Limit } from '../engine/admission-ports.t
 import { endOfLine, type Place } from './booking.ts';
 import { mayProbe } from './breaker.ts';
 import { nextWindow, retriesLeft } from './budget.ts';
-import { timeOf } from './line.ts';
+import { fullFrom, timeOf } from './line.ts';
 import { isProbed, numberOf } from './record.ts';
 
 /** A place that was reached longer ago is gone, ms: those who come late would come together. */
@@ -54,6 +54,11 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
     return { do: 'book', missed: false, due: limited ? due(record, limits, now) : now };
   }
   if (place === undefined || !limited) return { do: 'go' };
+  // Those ahead that a stop has overtaken would all be sent the moment it ends: they are booked anew, once there are places ahead again.
+  if ('ahead' in place && place.ahead < resumeAt && (caller.sending === undefined || resumeAt > now)) {
+    const full = Math.ceil(fullFrom(record));
+    return full > now ? { do: 'wait', until: full, why: 'gate' } : { do: 'book', missed: true, due: due(record, limits, now) };
+  }
   const at = 'ahead' in place ? Math.max(place.ahead, resumeAt) : timeOf(record, place.line, now);
   if (at > now) return { do: 'wait', until: Math.ceil(at), why: resumeAt > now ? 'gate' : 'rate' };
   if (now - at > LATE_MS && caller.sending === undefined) return { do: 'book', missed: true, due: due(record, limits, now) };
