@@ -2,7 +2,7 @@
  * A call whose connection has limits, or may be stopped, or that is a retry: asks the record whether it may be sent, and waits with it for
  * as long as that is short. Loaded late (late.ts). The decisions are standing.ts and booking.ts; what follows is permit.ts.
  */
-import type { Admission, AdmissionStore, Answer, Ask, Permit } from '../engine/admission-ports.ts';
+import type { Admission, AdmissionRecord, AdmissionStore, Answer, Ask, Holdup, Permit } from '../engine/admission-ports.ts';
 import type { Clock, Entropy } from '../engine/ports.ts';
 import type { Place } from './booking.ts';
 import { claimProbe, mayProbe } from './breaker.ts';
@@ -10,7 +10,9 @@ import type { Ledger } from './ledger.ts';
 import { memoryAdmissionStore } from './memory-store.ts';
 import { callerOf, freshly, type Given, GivenPermit, later, type PermitPorts, placeFrom } from './permit.ts';
 import { createPlaces } from './places.ts';
+import { numberOf, textOf } from './record.ts';
 import { standing } from './standing.ts';
+import { heldWith } from './stops.ts';
 
 /** Who waits for the record looks at it again at unlike times, ms. */
 const SPREAD_MS = 2_000;
@@ -72,6 +74,7 @@ export function openAsking({ store, clock, entropy, instances, me, background, a
     let place = placeFrom(ask.place);
     let uncounted = ask.retry && place === undefined;
     let release: (() => void) | undefined;
+    let leasedUntil: number | undefined;
     const leave = (answer: Answer | Promise<Answer>) => {
       release?.();
       return answer;
@@ -79,8 +82,7 @@ export function openAsking({ store, clock, entropy, instances, me, background, a
     try {
       for (;;) {
         if (ask.signal.aborted) return leave(later(clock.now(), 'rate', place, clock.now()));
-        const down = ledger.unreachableUntil();
-        if (down > 0) return leave(unreachable(ask, down, place));
+        if (ledger.unreachableUntil() > 0) return leave(unreachable(ask, ledger, whole, place));
         const record = await freshly(ledger, whole);
         const now = clock.now();
         const caller = { ...callerOf(ask, record, now), place, uncounted };
@@ -93,30 +95,40 @@ export function openAsking({ store, clock, entropy, instances, me, background, a
           await passed(until - now, ask.signal, what.why === 'breaker' ? ledger : undefined);
           continue;
         }
-        if (what.do === 'book' && what.due > ask.until && Number.isFinite(what.due))
+        if (what.do === 'book' && what.due > ask.until && Number.isFinite(what.due) && !mayGoAhead(ask, record, what.missed))
           return leave({ type: 'never', at: Math.ceil(what.due), why: 'rate' });
         if (ask.concurrency > 0 && release === undefined) {
-          const taken = await places.take(ask.key, ask.concurrency, ask.patience + ask.timeout + MARGIN_MS, ask.signal);
+          const holdFor = ask.patience + ask.timeout + MARGIN_MS;
+          const taken = await places.take(ask.key, ask.concurrency, holdFor, ask.signal);
           if ('later' in taken) return later(taken.later, 'concurrency', place, now);
           release = () => taken.lease.release();
+          leasedUntil = clock.now() + holdFor;
           continue;
         }
-        if (what.do === 'go') return go({ ask, ledger, whole, place, release });
+        if (what.do === 'go') return go({ ask, ledger, whole, place, release, leasedUntil });
         if (what.do === 'book') {
           const { tenant, weight } = ask;
           const booked = await ledger.book({ tenant, weight, retry: uncounted, missed: what.missed }, caller.limits);
           // Without one the budget was used up meanwhile: the record that said so is known by now.
           if (booked === undefined) continue;
-          if ('notBefore' in booked) await passed(booked.notBefore - clock.now(), ask.signal, undefined);
-          else [place, uncounted] = [booked, false];
+          if ('notBefore' in booked) {
+            if (booked.notBefore > patient) return leave(later(booked.notBefore, 'rate', place, clock.now()));
+            await passed(booked.notBefore - clock.now(), ask.signal, undefined);
+          } else [place, uncounted] = [booked, false];
           continue;
         }
         const probe = await claim(ask, ledger);
-        if (probe !== undefined) return go({ ask, ledger, whole, place, release, probe });
+        if (probe !== undefined) return go({ ask, ledger, whole, place, release, leasedUntil, probe });
       }
     } catch {
-      return leave(unreachable(ask, ledger.unreachableUntil(), place));
+      return leave(unreachable(ask, ledger, whole, place));
     }
+  }
+
+  /** How long the line is does not say when its turn is. */
+  function mayGoAhead({ tenant }: Ask, record: AdmissionRecord, missed: boolean): boolean {
+    const heavy = textOf(record, 'heavy');
+    return missed || (heavy !== undefined && heavy !== tenant);
   }
 
   /** Its name; `undefined`: another has claimed it, or nothing is to be probed any more. */
@@ -133,8 +145,13 @@ export function openAsking({ store, clock, entropy, instances, me, background, a
   }
 
   /** The connection's calls wait, or go on at this process's share. */
-  function unreachable(ask: Ask, until: number, place: Place | undefined): Answer | Promise<Answer> {
-    if (ask.onError === 'local') {
+  function unreachable(ask: Ask, ledger: Ledger, whole: Ledger | undefined, place: Place | undefined): Answer | Promise<Answer> {
+    const now = clock.now();
+    const known = heldWith(ledger.record, whole?.record ?? {});
+    const gate = numberOf(known, 'resumeAt') ?? 0;
+    // What a person and the API were known to have said is still so.
+    const why: Holdup = known.heldAt !== undefined ? 'hold' : gate > now ? 'gate' : 'unreachable';
+    if (ask.onError === 'local' && why === 'unreachable') {
       alone ??= apart(memoryAdmissionStore());
       const limits = ask.limits.map(({ requests, per, burst }) => ({
         requests,
@@ -143,9 +160,9 @@ export function openAsking({ store, clock, entropy, instances, me, background, a
       }));
       return alone.ask({ ...ask, limits, concurrency: Math.ceil(ask.concurrency / instances), onError: 'wait', place: undefined });
     }
-    const at = Math.max(until, clock.now() + 1) + Math.ceil(entropy.random() * SPREAD_MS);
-    if (at > ask.until) return { type: 'never', at, why: 'unreachable' };
-    return place === undefined ? { type: 'later', at, why: 'unreachable' } : { type: 'later', at, why: 'unreachable', place };
+    const at = Math.max(ledger.unreachableUntil(), gate, now + 1) + Math.ceil(entropy.random() * SPREAD_MS);
+    if (at > ask.until) return { type: 'never', at, why };
+    return place === undefined ? { type: 'later', at, why } : { type: 'later', at, why, place };
   }
 
   /** In time, or when nobody waits for it any more, or what stops it has changed. */

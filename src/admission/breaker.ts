@@ -5,7 +5,7 @@
 import type { AdmissionChange, AdmissionCondition, AdmissionRecord } from '../engine/admission-ports.ts';
 import { busiest, paceAfter } from './pace.ts';
 import { numberOf, sumOf, textOf } from './record.ts';
-import { resumed, standstill } from './stops.ts';
+import { asSeen, resumed, standstill } from './stops.ts';
 
 const OPEN_MS = 5_000;
 /** And not five minutes: an API that is back is noticed within fifteen seconds, for less than six requests a minute (docs/decisions/0039). */
@@ -49,10 +49,10 @@ export function open(record: AdmissionRecord, now: number, perSecond = 0): Admis
   };
 }
 
-/** Whether a call of that kind may be the probe now. */
+/** Whether a call of that kind may be the probe now: not before a gate either. */
 export function mayProbe(record: AdmissionRecord, isSafe: boolean, now: number): boolean {
-  const openUntil = numberOf(record, 'openUntil') ?? 0;
-  return record.breaker !== undefined && now >= openUntil + (isSafe ? 0 : SAFE_FIRST_MS);
+  const from = (numberOf(record, 'openUntil') ?? 0) + (isSafe ? 0 : SAFE_FIRST_MS);
+  return record.breaker !== undefined && now >= Math.max(from, numberOf(record, 'resumeAt') ?? 0);
 }
 
 /** With the probe the next interval begins: there is one in each, also when the one who makes it dies. */
@@ -68,17 +68,18 @@ export function claimProbe(record: AdmissionRecord, owner: string, now: number):
   };
 }
 
-/** `undefined`: the probe is another's by now. `not-sent`: it has shown nothing. */
+/** `undefined`: the probe is another's by now. `not-sent`: another may follow at once. `neutral`: sent, and it has shown nothing: one follows at its time. */
 export function probed(
   record: AdmissionRecord,
   owner: string,
-  outcome: 'good' | 'bad' | 'not-sent',
+  outcome: 'good' | 'bad' | 'neutral' | 'not-sent',
   now: number,
 ): AdmissionChange | undefined {
   if (textOf(record, 'probe') !== owner) return undefined;
   const mine: AdmissionCondition = { name: 'probe', is: '=', value: owner };
   const over = ['probe', 'probeAt'];
   if (outcome === 'not-sent') return { set: { openUntil: now }, remove: over, when: [mine] };
+  if (outcome === 'neutral') return { remove: over, when: [mine] };
   if (outcome === 'bad') {
     const opens = (numberOf(record, 'opens') ?? 1) + 1;
     return { set: { openUntil: now + lasts(opens), opens, good: 0 }, remove: over, when: [mine] };
@@ -91,7 +92,8 @@ export function probed(
   return {
     set: heldAt === undefined ? resumed(record, now) : {},
     remove: ['breaker', 'openUntil', 'opens', 'good', 'row', ...over, ...counted],
-    when: [mine, heldAt === undefined ? { name: 'heldAt', is: 'absent' } : { name: 'heldAt', is: '=', value: heldAt }],
+    // A gate that has risen meanwhile is not lowered by it.
+    when: [mine, asSeen(record, 'heldAt'), asSeen(record, 'resumeAt')],
   };
 }
 

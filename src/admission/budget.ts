@@ -1,8 +1,9 @@
-/** The retry budget: retries are a tenth of what is sent, and ten more in a window. Judged when a retry wakes, not when it was put off. Pure. */
+/** The retry budget: retries are a tenth of what is sent, and ten more a second. Judged when a retry wakes, not when it was put off. Pure. */
 import type { AdmissionRecord } from '../engine/admission-ports.ts';
 import { numberOf, WINDOW_MS, windowAt } from './record.ts';
 
 const SHARE = 0.1;
+/** In a window of ten seconds. With ten in one, an API that fails one call in four held up everybody for minutes (docs/decisions/0042). */
 const ALWAYS = 100;
 
 /** How many retries the window of `now` allows in all. */

@@ -43,8 +43,10 @@ export type Page = Pick<Ledger, 'record' | 'perSecond'> & {
   /** It has been read. */
   readonly isKnown: boolean;
   read(): Promise<AdmissionRecord>;
-  /** As it was found by a request that was made at `at`. */
-  learn(found: AdmissionRecord, at: number): void;
+  /** The next request's: what was asked for later is newer, whenever it is answered. */
+  order(): number;
+  /** As it was found by a change that was asked for at `at`. */
+  learn(found: AdmissionRecord, at: number, order: number): void;
   /** Throws what the store threw, and knows from then on that it is not worth asking for a while. */
   reached<T>(request: () => Promise<T>): Promise<T>;
   /** What was counted and not written. */
@@ -59,6 +61,9 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
   let record: AdmissionRecord = {};
   /** When what is known was asked for. */
   let asOf = Number.NEGATIVE_INFINITY;
+  /** Requests so far; and which of them was the last change whose answer is known. */
+  let orders = 0;
+  let newest = 0;
   /** Until then successes are told too. */
   let troubled = 0;
   let reading: Promise<AdmissionRecord> | undefined;
@@ -85,9 +90,11 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     },
     perSecond,
     read,
-    learn,
+    order: () => ++orders,
+    learn: learnAnswer,
     reached,
     take() {
+      forget();
       const counts: Counts = { windows, row, succeeded };
       windows = new Map();
       row = 0;
@@ -160,7 +167,7 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     const window = windowAt(now);
     let counted = windows.get(window);
     if (counted === undefined) {
-      for (const old of windows.keys()) if (old <= window - WINDOWS) windows.delete(old);
+      forget();
       counted = { r: 0, f: 0 };
       windows.set(window, counted);
     }
@@ -176,27 +183,44 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
     if (!isGood || now < troubled) telling ??= clock.timer(TELL_MS, tell);
   }
 
+  /** What nobody looks at any more. A process may have been frozen with it for hours, or have told nobody because all went well. */
+  function forget(): void {
+    const oldest = windowAt(clock.now()) - WINDOWS;
+    for (const window of windows.keys()) if (window <= oldest) windows.delete(window);
+    if (windows.size === 0) row = 0;
+  }
+
   function perSecond(): number {
     const over = clock.now() - since;
     return instances * Math.max(over < 2_000 ? before : 0, over < 1_000 ? sent : (sent * 1_000) / over);
   }
 
   function isFresh(): boolean {
-    return clock.now() - asOf <= FRESH_MS;
+    const age = clock.now() - asOf;
+    // Less than nothing: the clock was put back.
+    return age >= 0 && age <= FRESH_MS;
   }
 
   function read(): Promise<AdmissionRecord> {
     const asked = clock.now();
+    const order = ++orders;
     reading ??= reached(() => store.read(key))
       .then((found) => {
         // What was written meanwhile is newer than what was read.
-        if (asked > asOf) learn(found, asked);
+        if (order > newest) learn(found, asked);
         return record;
       })
       .finally(() => {
         reading = undefined;
       });
     return reading;
+  }
+
+  /** Of a change; those that were asked for later, and answered sooner, are newer. */
+  function learnAnswer(found: AdmissionRecord, at: number, order: number): void {
+    if (order < newest) return;
+    newest = order;
+    learn(found, at);
   }
 
   function learn(found: AdmissionRecord, at: number): void {
@@ -214,6 +238,8 @@ export function openLedger(key: AdmissionKey, { store, clock, instances }: Ledge
       failures = 0;
       return result;
     } catch (error) {
+      // Those that were under way together have failed of one and the same.
+      if (clock.now() < retryAt) throw error;
       failures += 1;
       retryAt = clock.now() + Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.min(10, failures - 1));
       throw error;

@@ -53,6 +53,8 @@ export type Given = {
   readonly on: AdmissionRecord | undefined;
   /** Gives back the connection's place among those in flight. */
   readonly release?: (() => void) | undefined;
+  /** By then it is another's, ms since the epoch. */
+  readonly leasedUntil?: number | undefined;
   /** It is the probe of that name. */
   readonly probe?: string | undefined;
 };
@@ -83,7 +85,12 @@ export class GivenPermit implements Permit {
   }
 
   confirm(): Promise<Later | undefined> | undefined {
-    const { ledger, whole, on } = this.#given;
+    const { ledger, whole, on, place, leasedUntil } = this.#given;
+    const now = this.#ports.clock.now();
+    if (leasedUntil !== undefined && now >= leasedUntil) {
+      this.drop();
+      return Promise.resolve(later(now, 'concurrency', place, now));
+    }
     // What this process has learnt meanwhile counts, however short that was.
     const isSame = ledger.isFresh() && ledger.record === on && (!whole || (whole.isFresh() && whole.record.heldAt === undefined));
     return isSame ? undefined : this.#look();
@@ -113,7 +120,8 @@ export class GivenPermit implements Permit {
 
   report(outcome: Outcome): void {
     if (this.#over) return;
-    this.#end(outcome.type === 'bad' ? 'bad' : 'good');
+    // What is throttled is alive.
+    this.#end(outcome.type === 'throttled' ? 'good' : outcome.type);
     const { ledger } = this.#given;
     ledger.sent();
     if (outcome.type === 'throttled') {
@@ -126,7 +134,7 @@ export class GivenPermit implements Permit {
     if (!this.#over) this.#end('not-sent');
   }
 
-  #end(how: 'good' | 'bad' | 'not-sent'): void {
+  #end(how: 'good' | 'bad' | 'neutral' | 'not-sent'): void {
     this.#over = true;
     const { release, probe, ledger } = this.#given;
     release?.();

@@ -3,7 +3,7 @@ import type { AdmissionRecord, Holdup, Limit } from '../engine/admission-ports.t
 import { endOfLine, type Place } from './booking.ts';
 import { mayProbe } from './breaker.ts';
 import { nextWindow, retriesLeft } from './budget.ts';
-import { timeOf } from './line.ts';
+import { fullFrom, timeOf } from './line.ts';
 import { isProbed, numberOf } from './record.ts';
 
 /** A place that was reached longer ago is gone, ms: those who come late would come together. */
@@ -26,7 +26,7 @@ export type Caller = {
   /** A retry that the budget has not let pass yet. */
   readonly uncounted: boolean;
   readonly place: Place | undefined;
-  /** It is about to be sent: no place is too late any more, and a probe is not held up by what it probes. */
+  /** It is about to be sent: no place is too late any more, and a probe is held up neither by what it probes nor by the line, which stands. */
   readonly sending?: 'call' | 'probe';
 };
 
@@ -39,12 +39,13 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
     return { do: 'wait', until: now + Math.ceil(look * (1 + random() / 2)), why: 'hold' };
   }
   const limited = limits.length > 0;
+  const resumeAt = numberOf(record, 'resumeAt') ?? 0;
+  // The place of a probe has its turn when the line runs again.
+  if (caller.sending === 'probe') return resumeAt > now ? { do: 'wait', until: resumeAt, why: 'gate' } : { do: 'go' };
   // A place in the line costs nothing while the line stands, and says who is served first when it runs again.
   if (limited && place === undefined && !caller.uncounted) return { do: 'book', missed: false, due: due(record, limits, now) };
-  const isProbe = caller.sending === 'probe';
-  if (record.breaker !== undefined && !isProbe) return broken(record, caller, now, random);
-  const resumeAt = numberOf(record, 'resumeAt') ?? 0;
-  if (resumeAt > now && (!limited || place === undefined || isProbe)) {
+  if (record.breaker !== undefined) return broken(record, caller, now, random);
+  if (resumeAt > now && (!limited || place === undefined)) {
     const spread = Math.min(30_000, 1_000 + 0.1 * (resumeAt - now));
     return { do: 'wait', until: resumeAt + Math.ceil(random() * spread), why: 'gate' };
   }
@@ -52,8 +53,12 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
     if (retriesLeft(record, now) <= 0) return { do: 'wait', until: nextWindow(now, random), why: 'budget' };
     return { do: 'book', missed: false, due: limited ? due(record, limits, now) : now };
   }
-  // Its place has its turn when the line runs again.
-  if (place === undefined || !limited || isProbe) return { do: 'go' };
+  if (place === undefined || !limited) return { do: 'go' };
+  // Those ahead that a stop has overtaken would all be sent the moment it ends: they are booked anew, once there are places ahead again.
+  if ('ahead' in place && place.ahead < resumeAt && (caller.sending === undefined || resumeAt > now)) {
+    const full = Math.ceil(fullFrom(record));
+    return full > now ? { do: 'wait', until: full, why: 'gate' } : { do: 'book', missed: true, due: due(record, limits, now) };
+  }
   const at = 'ahead' in place ? Math.max(place.ahead, resumeAt) : timeOf(record, place.line, now);
   if (at > now) return { do: 'wait', until: Math.ceil(at), why: resumeAt > now ? 'gate' : 'rate' };
   if (now - at > LATE_MS && caller.sending === undefined) return { do: 'book', missed: true, due: due(record, limits, now) };
@@ -62,12 +67,11 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
 
 function broken(record: AdmissionRecord, { place, isSafe, limits }: Caller, now: number, random: () => number): Standing {
   // Who has been told to wait is not asked whether it is back.
-  const resumeAt = numberOf(record, 'resumeAt') ?? 0;
-  if (resumeAt <= now && mayProbe(record, isSafe, now)) return { do: 'probe' };
-  const openUntil = Math.max(now, resumeAt, numberOf(record, 'openUntil') ?? 0);
+  if (mayProbe(record, isSafe, now)) return { do: 'probe' };
+  const openUntil = Math.max(now, numberOf(record, 'openUntil') ?? 0, numberOf(record, 'resumeAt') ?? 0);
   // Between probes, and before one that changes something.
   const soon = now + Math.ceil(HALF_OPEN_MS * (1 + random()));
-  const isHalf = openUntil === now || isProbed(record, now);
+  const isHalf = openUntil === now || (isProbed(record, now) && now >= (numberOf(record, 'resumeAt') ?? 0));
   if (limits.length > 0 && place && 'line' in place) {
     // Those whose turn comes first look first, and are the probes.
     const turn = timeOf(record, place.line, now);

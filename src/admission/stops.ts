@@ -11,7 +11,7 @@ const STEP_MAX_MS = 10_000;
 const STEP_SHARE = 1 / 20;
 
 /** What a stop was made on: whoever moved the line meanwhile has it made anew. */
-const asSeen = (record: AdmissionRecord, name: string): AdmissionCondition => {
+export const asSeen = (record: AdmissionRecord, name: string): AdmissionCondition => {
   const value = record[name];
   return value === undefined ? { name, is: 'absent' } : { name, is: '=', value };
 };

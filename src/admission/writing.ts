@@ -22,23 +22,29 @@ export type Writing = Pick<Ledger, 'book' | 'alter'> & {
   over(): Promise<void>;
 };
 
-type Waiting = { claim: Claim; done(place: Place | { notBefore: number } | undefined): void; fail(error: unknown): void };
+type Waiting = {
+  claim: Claim;
+  limits: readonly Limit[];
+  done(place: Place | { notBefore: number } | undefined): void;
+  fail(error: unknown): void;
+};
 
 export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { store: AdmissionStore; clock: Clock }): Writing {
   let waiting: Waiting[] = [];
-  let limits: readonly Limit[] = [];
+  /** What was counted is to be told, maybe while another write is under way. */
+  let due = false;
   let writing: Promise<void> | undefined;
 
   return {
-    book(claim, of) {
-      limits = of;
+    book(claim, limits) {
       return new Promise((done, fail) => {
-        waiting.push({ claim, done, fail });
+        waiting.push({ claim, limits, done, fail });
         writing ??= gather();
       });
     },
     alter,
     tell() {
+      due = true;
       writing ??= write();
     },
     async over() {
@@ -51,8 +57,9 @@ export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { s
       const asked = clock.now();
       const change = make(page.record, asked);
       if (change === undefined) return false;
+      const order = page.order();
       const { ok, record: found } = await page.reached(() => store.change(key, change));
-      page.learn(found, asked);
+      page.learn(found, asked, order);
       if (ok) return true;
     }
     return false;
@@ -67,7 +74,7 @@ export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { s
   async function write(): Promise<void> {
     try {
       do await writeOnce();
-      while (waiting.length > 0);
+      while (waiting.length > 0 || due);
     } finally {
       writing = undefined;
       if (waiting.length > 0) writing = gather();
@@ -75,8 +82,12 @@ export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { s
   }
 
   async function writeOnce(): Promise<void> {
-    let batch = waiting.slice(0, MOST_CLAIMS);
-    waiting = waiting.slice(MOST_CLAIMS);
+    due = false;
+    const limits = waiting[0]?.limits ?? [];
+    // Those that found other limits, because a pace has come or gone, go with the next one.
+    let batch = waiting.filter((one) => areSame(one.limits, limits)).slice(0, MOST_CLAIMS);
+    const taken = new Set(batch);
+    waiting = waiting.filter((one) => !taken.has(one));
     const counts = page.take();
     try {
       if (batch.length > 0 && !page.isKnown) await page.read();
@@ -92,8 +103,9 @@ export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { s
         if (batch.length === 0 && counts.windows.size === 0 && counts.row === 0) return;
         const claims = batch.map(({ claim }) => claim);
         const booking = book(claims, limits, record, counts, { allowed: retriesAllowed(record, now) }, now);
+        const order = page.order();
         const { ok, record: found } = await page.reached(() => store.change(key, booking.change));
-        page.learn(found, now);
+        page.learn(found, now, order);
         if (ok) {
           const places = limits.length === 0 ? [] : booking.placesIn(found);
           for (const [index, { done }] of batch.entries()) done(places[index] ?? { line: 0 });
@@ -111,3 +123,11 @@ export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { s
     }
   }
 }
+
+const areSame = (some: readonly Limit[], others: readonly Limit[]): boolean =>
+  some === others ||
+  (some.length === others.length &&
+    some.every(({ requests, per, burst }, i) => {
+      const other = others[i];
+      return requests === other?.requests && per === other.per && burst === other.burst;
+    }));

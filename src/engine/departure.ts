@@ -6,7 +6,21 @@ import { RESERVE_MS } from './desk.ts';
 import { type ErrorData, toErrorData } from './errors.ts';
 import type { Admitted, AttemptEnv } from './operation.ts';
 import { noRoom } from './outcomes.ts';
-import { become, envOf, failedWith, finish, hasTime, isLeft, putOff, signalOf, started, unsent, type Way, whileWanted } from './way.ts';
+import {
+  become,
+  envOf,
+  failedWith,
+  finish,
+  hasTime,
+  isLeft,
+  putOff,
+  signalOf,
+  started,
+  unsent,
+  type Way,
+  waitsFor,
+  whileWanted,
+} from './way.ts';
 
 /** Waits up to this long stay in process when the invocation has the time; longer ones are parked. */
 export const SHORT_WAIT_MS = 2_000;
@@ -118,7 +132,7 @@ function refused(way: Way, answer: Exclude<Admitted, { type: 'go' }>): Departure
   way.next = Math.max(answer.at, way.desk.clock.now() + 1);
   way.place = answer.place;
   way.why = answer.why;
-  way.untold = true;
+  if (waitsFor(answer.why, answer.place) !== way.told) way.untold = true;
   // Nothing is in flight that a cancellation would have to wait for.
   if (way.desk.cancellation.pending()) way.open = false;
   return LATER;

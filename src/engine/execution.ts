@@ -93,6 +93,8 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   const abort = new AbortController();
   /** Verbs of a closed context are silent. */
   let closed = false;
+  /** A call has been told when to come again: that is no wake for nothing. */
+  let deferred = false;
   let settled: Settled | undefined;
   /** Something came into the inbox: nothing new is sent, and the run is read again. */
   let interrupted = false;
@@ -180,6 +182,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
       observe(target === undefined ? { ...what, ...how } : { ...what, target, ...how });
     },
     deferred({ id, operation: { label, target } }, why, until) {
+      deferred = true;
       observe({
         type: 'call.deferred',
         ...about,
@@ -343,7 +346,7 @@ export async function execute(options: ExecutionOptions): Promise<Ending> {
   }
 
   function putDown(wakeAt: number): void {
-    const progress = pump.live > 0 || (!pump.replaying && flusher.length > options.entries.length);
+    const progress = deferred || pump.live > 0 || (!pump.replaying && flusher.length > options.entries.length);
     const idleWakes = progress ? 0 : (record.idleWakes ?? 0) + 1;
     over(() => endings.park({ status: 'waiting', wakeAt, due: parkedDue(wakeAt, clock.now()), idleWakes }, buffered()));
   }

@@ -28,6 +28,8 @@ export type Progress = {
   next?: number;
   /** Given to it while it waits to be sent. */
   place?: Json;
+  /** What held it up when it was last put down. */
+  why?: string;
   attempt: number;
   throttles: number;
   /** Attempts of which the journal tells. */
@@ -130,6 +132,7 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         known.open = true;
         delete known.unknown;
         delete known.place;
+        delete known.why;
         break;
       case 'retry':
         known.open = false;
@@ -140,6 +143,8 @@ export function readHistory(entries: readonly Entry[], inbox: readonly InboxItem
         if (entry.interrupted) known.interrupted = true;
         if (entry.place === undefined) delete known.place;
         else known.place = entry.place;
+        if (entry.why === undefined) delete known.why;
+        else known.why = entry.why;
         break;
       case 'unknown':
         known.open = false;
@@ -183,6 +188,7 @@ function startAnew(known: Progress, at: number): boolean {
   known.told = 0;
   delete known.next;
   delete known.place;
+  delete known.why;
   known.issuedAt = at;
   if (known.unknown) return false;
   known.attempt = 1;

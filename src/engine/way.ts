@@ -44,6 +44,8 @@ export type Way = {
   /** What was given when it was asked whether it may be sent, and what holds it up. */
   place: Json | undefined;
   why: string | undefined;
+  /** What the journal says that it waits for: another look that finds the same is not worth an entry. */
+  told: string | undefined;
   /** The journal does not have `next` yet, or what led to it. */
   untold: boolean;
 };
@@ -77,8 +79,14 @@ export function wayOf(task: Task, desk: Desk): Way {
     next: known?.next ?? 0,
     place: known?.place,
     why: undefined,
+    told: known?.why === undefined ? undefined : waitsFor(known.why, known.place),
     untold: false,
   };
+}
+
+/** What holds it up, and where it stands there. */
+export function waitsFor(why: string, place: Json | undefined): string {
+  return JSON.stringify([why, place]);
 }
 
 export function become({ desk, task }: Way, state: TaskState): void {
@@ -128,6 +136,7 @@ export function started(way: Way): void {
   way.sent += 1;
   way.firstSentAt ??= what.at;
   way.open = true;
+  way.told = undefined;
   way.desk.append({
     k: 'start',
     ...what,
@@ -161,6 +170,7 @@ export function putOff(way: Way, time: number): void {
     ...(place === undefined ? {} : { place }),
     ...since(way, true),
   });
+  way.told = why === undefined ? undefined : waitsFor(why, place);
   way.untold = false;
   way.open = false;
 }

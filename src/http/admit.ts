@@ -64,9 +64,11 @@ async function refused(answer: Exclude<Answer, { type: 'go' }>, call: Call, memo
 
 /** Right before the first sending: `undefined` where nothing is to be waited for, or when it may be sent. */
 export function confirmed(call: Call, memory: Memory, env: AttemptEnv): Promise<Verdict | undefined> | undefined {
-  return memory.permit?.confirm()?.then(async (later) => {
+  const { permit } = memory;
+  return permit?.confirm()?.then(async (later) => {
     if (later === undefined) return undefined;
-    memory.permit = undefined;
+    // Who has waited no longer for this may have another by now.
+    if (memory.permit === permit) memory.permit = undefined;
     const { putOff } = await import('./held-up.ts');
     return putOff(later, isTooLate(later.at, call, env), call, memory, env);
   });
@@ -120,8 +122,8 @@ export function outcomeOf({ call, decision, event, hints, now, brokenOff }: Conc
     if (decision.breaker && !brokenOff) return BAD;
     return event.phase === 'not-sent' ? undefined : NEUTRAL;
   }
-  // Another origin, to which a redirect led: neither its limits nor its failures are the API's.
-  if (event.stranger) return NEUTRAL;
+  // Another origin, to which a redirect led: neither its limits nor its failures are the API's, which has answered.
+  if (event.stranger) return GOOD;
   if (decision.class === 'throttle') return throttled(now, hints.hint?.delay ?? unhinted(call));
   const exhausted = exhaustedFor(event.headers, now);
   if (exhausted !== undefined) return throttled(now, exhausted);

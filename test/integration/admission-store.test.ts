@@ -2,6 +2,8 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { book } from '../../src/admission/booking.ts';
+import { hold, raiseGate } from '../../src/admission/stops.ts';
 import { dynamoAdmissionStore } from '../../src/aws/admission-store.ts';
 import { awsClients } from '../../src/aws/clients.ts';
 import { undiciHandler } from '../../src/aws/undici-handler.ts';
@@ -44,6 +46,26 @@ describe('the admission store on DynamoDB', () => {
       record: { tat0: 7 },
     });
     expect(requests() - before).toBe(1);
+  });
+
+  // The table counts in decimals, and a process in doubles: a sum of both must still be what the process reads, or no gate is raised any more.
+  it('lets a gate be raised, and a person hold it, after calls were booked ahead of the line', async () => {
+    const store = await open();
+    const limits = [{ requests: 98, per: 1_000, burst: 1 }];
+    const claims = [1, 2, 3].map(() => ({ tenant: 'small', weight: 1, retry: false, missed: false }));
+    const nothing = { windows: new Map(), row: 0, succeeded: false };
+    let { record } = await store.change(KEY, {
+      set: { base: NOW - 10_000, resumeAt: NOW - 10_000, slow: 500, tat0: NOW + 60_000, heavy: 'big' },
+    });
+    let now = NOW;
+    for (let n = 0; n < 60; n++, now += 20) {
+      const { change } = book(claims, limits, record, nothing, { allowed: 10 }, now);
+      ({ record } = await store.change(KEY, change));
+    }
+    const gate = raiseGate(record, now + 60_000, now);
+    expect(gate && (await store.change(KEY, gate))).toMatchObject({ ok: true });
+    ({ record } = await store.change(KEY, hold(await store.read(KEY), { by: 'ada', why: 'asked' }, now)));
+    expect(record).toMatchObject({ heldBy: 'ada' });
   });
 
   it('takes a place whose answer was lost for its own', async () => {

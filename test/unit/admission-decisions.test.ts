@@ -22,7 +22,7 @@ const made = (record: AdmissionRecord, change: AdmissionChange | undefined): Adm
   return next;
 };
 const booked = (record: AdmissionRecord, claims: Claim[], limits = [TEN], counts = NOTHING) => {
-  const { change, placesIn } = book(claims, limits, record, counts, { allowed: 10 }, NOW);
+  const { change, placesIn } = book(claims, limits, record, counts, { allowed: 100 }, NOW);
   const after = made(record, change);
   return { after, places: placesIn(after), change };
 };
@@ -142,11 +142,11 @@ describe('a call stands', () => {
     ['on hold, before everything else', { ...OPEN, heldAt: NOW }, { place: undefined }, { do: 'wait', why: 'hold' }],
     [
       'as a retry with the budget used up',
-      { [`t${W}`]: 10 },
+      { [`t${W}`]: 100 },
       { place: undefined, uncounted: true },
       { do: 'wait', until: (W + 1) * 10_000 + 2_500, why: 'budget' },
     ],
-    ['as a retry within the budget', { [`t${W}`]: 9 }, { ...none, uncounted: true }, { do: 'book' }],
+    ['as a retry within the budget', { [`t${W}`]: 99 }, { ...none, uncounted: true }, { do: 'book' }],
   ])('%s', (_where, record, over, expected) => {
     expect(standing(record, caller(over), NOW, half)).toMatchObject(expected);
   });
@@ -209,9 +209,9 @@ describe('the breaker', () => {
 });
 
 describe('the retry budget', () => {
-  it('is a tenth of a window and ten', () => {
-    expect([0, 9, 10, 1_000].map((sent) => retriesAllowed({ [`r${W}`]: sent }, NOW))).toEqual([10, 10, 11, 110]);
-    expect(retriesLeft({ [`r${W}`]: 100, [`t${W}`]: 15, [`t${W - 1}`]: 99 }, NOW)).toBe(5);
+  it('is a tenth of a window and ten a second', () => {
+    expect([0, 9, 10, 1_000].map((sent) => retriesAllowed({ [`r${W}`]: sent }, NOW))).toEqual([100, 100, 101, 200]);
+    expect(retriesLeft({ [`r${W}`]: 100, [`t${W}`]: 105, [`t${W - 1}`]: 99 }, NOW)).toBe(5);
   });
 
   it('is judged anew in the next window', () => {

@@ -56,7 +56,7 @@ it('counts what the breaker counts over the last minute, and the retry budget ov
   };
   const { breaker, budget } = shown(record, [], NOW);
   expect(breaker).toMatchObject({ requests: 137, failures: 5 });
-  expect(budget).toEqual({ retries: 5, allowed: 13, windowEnds: (W + 1) * 10_000 });
+  expect(budget).toEqual({ retries: 5, allowed: 103, windowEnds: (W + 1) * 10_000 });
 });
 
 it.each<[string, AdmissionRecord, { waiting: number; nextAt?: number }]>([

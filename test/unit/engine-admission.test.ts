@@ -352,3 +352,20 @@ test('a run that was put off replays to the same end at every await', async () =
     ['c', 'c'],
   ]);
 });
+
+describe('calls that look again and again', () => {
+  // A hundred and fifty calls that look a hundred times are more entries than a run may have: it would fail for waiting.
+  test('add nothing to the journal as long as nothing is new', async () => {
+    const waits = Array.from({ length: 10 }, () => later(MINUTE, { line: 5 }));
+    const keepers = Array.from({ length: 20 }, () => gatekeeper(...waits, later(MINUTE, { line: 9 }), go));
+    const rig = rigOf(async (r) => (await Promise.all(keepers.map(({ admit }, n) => r.call(`${n}`, 'safe', { admit })))).length);
+    await rig.runToEnd('w');
+    expect(rig.value('w')).toBe(20);
+    expect(keepers.every(({ asked }) => asked.length >= 12)).toBe(true);
+    expect(keepers[0]?.asked.slice(0, 11).map(({ place }) => place)).toEqual([
+      undefined,
+      ...Array.from({ length: 10 }, () => ({ line: 5 })),
+    ]);
+    expect(pick(rig.journal('w'), 'retry')).toHaveLength(40);
+  });
+});
