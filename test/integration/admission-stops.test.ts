@@ -65,7 +65,7 @@ test('one 429 holds the whole fleet back until the API said, and then it goes sl
   const load = { to: 'gated', name: 'gate', runs: 12, calls: 25, width: 10 };
   const ids = await startLoad(cloud, load);
   await sending('/gated/');
-  api.tell('/gated/', (nth) => (nth === 1 ? { status: 429, headers: { 'retry-after': '5' } } : {}));
+  api.tell('/gated/', { status: 429, headers: { 'retry-after': '5' }, times: 1 });
   const seen = states('gated', (of) => of.length > 2 && of.at(-1) === 'open', 20_000);
   const { gate } = await cloud.until(
     () => connectionOf(cloud, 'gated'),
@@ -87,12 +87,12 @@ test('while an API fails it is asked once in a while, and that costs no call an 
   const load = { to: 'broken', name: 'breaker', runs: 12, calls: 30, width: 1 };
   const ids = await startLoad(cloud, load);
   await sending('/broken/');
-  api.tell('/broken/', () => ({ status: 500 }));
+  api.tell('/broken/', { status: 500 });
   const down = Date.now();
   await states('broken', (seen) => seen.at(-1) === 'broken', 5_000);
   const opened = Date.now();
   const seen = await states('broken', () => Date.now() >= down + 12_000, 15_000);
-  api.tell('/broken/', () => ({}));
+  api.tell('/broken/', {});
   const back = Date.now();
   await allSucceed(cloud, ids, load.calls, 60_000);
 

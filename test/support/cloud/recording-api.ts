@@ -2,8 +2,8 @@
  * An API that notes when every request came and from which process of the fleet, answers as it is told, and can say afterwards how much
  * it was asked. Judges nobody.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import type { Heard, Saying, Told } from './recording-thread.ts';
 
 export type Arrival = {
   /** Ms since the epoch. */
@@ -16,48 +16,35 @@ export type Arrival = {
   over?: number;
 };
 
-export type Saying = { status?: number; headers?: Record<string, string>; ms?: number };
-
 export type RecordingApi = {
   readonly url: string;
   /** Of requests whose path begins so, as they came. */
   arrivals(path: string): readonly Arrival[];
   inFlight(path: string): readonly Arrival[];
-  /** From now on requests whose path begins so are answered by it. `nth`: 1 for the first since it was told. */
-  tell(path: string, say: (nth: number) => Saying): void;
-  stop(): Promise<void>;
+  /** How requests are answered whose path begins so. */
+  tell(path: string, say: Saying): void;
+  stop(): Promise<unknown>;
 };
 
-/** Until it is told something else, it answers 200 after `ms`. */
-export async function startRecordingApi({ ms = 20 }: { ms?: number } = {}): Promise<RecordingApi> {
+/** Where it is told nothing else, it answers 200 after 20 ms. */
+export async function startRecordingApi(): Promise<RecordingApi> {
   const all: Arrival[] = [];
-  const told = new Map<string, { say: (nth: number) => Saying; asked: number }>();
-  const server = createServer((request, response) => {
-    const at = Date.now();
-    const path = request.url ?? '';
-    const rule = [...told].find(([start]) => path.startsWith(start))?.[1];
-    if (rule) rule.asked += 1;
-    const { status = 200, headers = {}, ms: after = ms } = rule?.say(rule.asked) ?? {};
-    const arrival: Arrival = { at, path, process: Number(request.headers['x-process']), status };
-    all.push(arrival);
-    response.once('close', () => {
-      arrival.over = Date.now();
+  const thread = new Worker(new URL('./recording-thread.ts', import.meta.url), { workerData: { ms: 20 } });
+  const port = await new Promise<number>((listening, failed) => {
+    thread.once('error', failed);
+    thread.on('message', (heard: Heard) => {
+      if ('port' in heard) listening(heard.port);
+      else if ('over' in heard) (all[heard.n] as Arrival).over = heard.over;
+      else all[heard.n] = heard;
     });
-    request.resume();
-    setTimeout(() => response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end('ok'), after);
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const arrivals = (path: string) => all.filter((one) => one.path.startsWith(path));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     arrivals,
     inFlight: (path) => arrivals(path).filter(({ over }) => over === undefined),
-    tell: (path, say) => void told.set(path, { say, asked: 0 }),
-    stop: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
+    tell: (path, say) => thread.postMessage({ path, say } satisfies Told),
+    stop: () => thread.terminate(),
   };
 }
 
@@ -65,16 +52,20 @@ export async function startRecordingApi({ ms = 20 }: { ms?: number } = {}): Prom
 export const between = (arrivals: readonly Arrival[], from: number, to: number): readonly Arrival[] =>
   arrivals.filter(({ at }) => at > from && at < to);
 
-/** How many came in the worst second of all, wherever it begins. */
-export function mostInASecond(arrivals: readonly Arrival[]): number {
+/** How many came in the worst stretch of `ms` of all, wherever it begins. */
+export function mostWithin(arrivals: readonly Arrival[], ms: number): number {
   let first = 0;
   let most = 0;
   for (const [last, { at }] of arrivals.entries()) {
-    while (at - (arrivals[first] as Arrival).at >= 1_000) first += 1;
+    while (at - (arrivals[first] as Arrival).at >= ms) first += 1;
     most = Math.max(most, last - first + 1);
   }
   return most;
 }
+
+/** The longest time in which none came, ms. */
+export const longestGap = (arrivals: readonly Arrival[]): number =>
+  Math.max(0, ...arrivals.slice(1).map(({ at }, before) => at - (arrivals[before] as Arrival).at));
 
 /** How many were in flight at once. */
 export function mostAtOnce(arrivals: readonly Arrival[]): number {
