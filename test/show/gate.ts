@@ -85,5 +85,7 @@ function judge(api: RecordingApi, states: readonly string[]): string[] {
       ? []
       : [`the connection was not open, gated, slow-start, open, but ${states.join(', ')}`]),
     ...(after >= 0.9 * PER_SECOND ? [] : [`only ${after} came in the best second after the gate, of ${PER_SECOND}`]),
+    // A machine that stops for a moment sends together what was to go meanwhile: a quarter of a second is forgiven.
+    ...(most <= 1.25 * PER_SECOND ? [] : [`${most} came in one second, of ${PER_SECOND}`]),
   ];
 }
