@@ -16,6 +16,7 @@ export type TestCloud = Cloud & {
   startAll(messages: ReadonlyArray<{ workflow: string; input: unknown; key: string }>): Promise<void>;
   run(id: string): Promise<{ status: string; result?: unknown; error?: { code: string }; [field: string]: unknown }>;
   get(path: string): Promise<{ status: number; body: unknown }>;
+  post(path: string, body: unknown): Promise<{ status: number; body: unknown }>;
   /** Polls until `done` says so; fails after `ms` with what it saw last. */
   until<T>(look: () => Promise<T>, done: (seen: T) => boolean, ms: number): Promise<T>;
 };
@@ -29,6 +30,12 @@ export async function startTestCloud(options: {
   timeout?: number;
   visibility?: number;
   memory?: number;
+  /** Messages that one invocation of the worker gets. */
+  batch?: number;
+  /** Environments of one function at a time. */
+  environments?: number;
+  /** Added to every function's environment. */
+  variables?: Record<string, string>;
 }): Promise<TestCloud> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-cloud-'));
   const { dir: assembly } = await synthesise(
@@ -43,7 +50,9 @@ export async function startTestCloud(options: {
     assembly,
     ports: { http: 0, aws: 0 },
     logs: join(dir, 'logs'),
+    ...(options.environments === undefined ? {} : { maxEnvironments: options.environments }),
     variables: {
+      ...options.variables,
       ...(options.apiUrl === undefined ? {} : { HOLDFAST_VAR_TEST_API: options.apiUrl }),
       HOLDFAST_SECRETS: `env-file:${options.demoPort === undefined ? join(dir, 'secrets') : DEMO_SECRETS}`,
     },
@@ -53,13 +62,16 @@ export async function startTestCloud(options: {
   const body = (message: { workflow: string; input: unknown; key: string }) =>
     JSON.stringify({ workflow: message.workflow, input: message.input, idempotencyKey: message.key });
 
-  const get = async (path: string) => {
-    const response = await fetch(`${cloud.apiUrl}${path}`, { headers: { authorization: 'Bearer local-dev' } });
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const headers = { authorization: 'Bearer local-dev', 'content-type': 'application/json' };
+    const response = await fetch(`${cloud.apiUrl}${path}`, { ...init, headers });
     return { status: response.status, body: (await response.json()) as unknown };
   };
+  const get = (path: string) => ask(path);
   return {
     ...cloud,
     get,
+    post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
     async start(workflow, input, key) {
       await sqs.send(new SendMessageCommand({ QueueUrl: queue, MessageBody: body({ workflow, input, key }) }));
     },
@@ -101,10 +113,11 @@ function withTestWorkflows(name: string, dir: string) {
   return { ...options, plugins: [swap, ...(options.plugins ?? [])] };
 }
 
+type Limits = { timeout?: number; visibility?: number; memory?: number; batch?: number };
 type Template = { Resources: Record<string, { Type: string; Properties: Record<string, unknown>; Metadata?: Record<string, string> }> };
 
 /** Writes the limits into the template; answers with the folder of each function's code. */
-async function limit(file: string, limits: { timeout?: number; visibility?: number; memory?: number }): Promise<(name: string) => string> {
+async function limit(file: string, limits: Limits): Promise<(name: string) => string> {
   const template = JSON.parse(await readFile(file, 'utf8')) as Template;
   const folders = new Map<string, string>();
   for (const { Type, Properties, Metadata } of Object.values(template.Resources)) {
@@ -116,6 +129,7 @@ async function limit(file: string, limits: { timeout?: number; visibility?: numb
     }
     if (Type === 'AWS::SQS::Queue' && /-(start|wake)$/.test(name) && limits.visibility !== undefined)
       Properties.VisibilityTimeout = limits.visibility;
+    if (Type === 'AWS::Lambda::EventSourceMapping' && limits.batch !== undefined) Properties.BatchSize = limits.batch;
   }
   await writeFile(file, JSON.stringify(template));
   return (name) => folders.get(name) ?? '';

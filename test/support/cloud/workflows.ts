@@ -1,6 +1,7 @@
 /** Workflows that the tests of the whole deploy in place of the examples: each does one thing that is hard to survive. */
 import { accountSecret, bearer, connection, map, sleep, step, vars, workflow } from 'holdfast';
 import * as z from 'zod/mini';
+import { limitedConnections, limitedWorkflows } from './limited.ts';
 
 export const api = connection({
   name: 'test-api',
@@ -79,5 +80,5 @@ const accounts = workflow({
   run: async ({ name }) => (await ofAccounts.for(name).get(`/accounts/${name}`, { as: 'text' })).data,
 });
 
-export const connections = [api, patient, ofAccounts];
-export const workflows = [quick, hog, many, long, retryAfter, everything, accounts];
+export const connections = [api, patient, ofAccounts, ...limitedConnections];
+export const workflows = [quick, hog, many, long, retryAfter, everything, accounts, ...limitedWorkflows];
