@@ -18,6 +18,8 @@ export type Fault = (typeof FAULTS)[number];
 
 /** How many further requests to the same API a burst of 503 takes with it. */
 export const BURST = 4;
+/** An API that has throttled does so again after as many requests at the earliest: real ones throttle who asks too much, not one in twenty. */
+export const THROTTLE_EVERY = 300;
 const MOST = 2;
 /** Of 256, by how often the request was seen before: about one in six at first, one in four again. */
 const CHANCE = [42, 64];
@@ -46,10 +48,12 @@ export function planFault(seed: string, request: string, seen: number): Fault | 
 
 export type FaultPlan = { next(api: string, request: string): Fault | undefined };
 
-/** The plan with its memory: how often each request was seen, and the bursts that are going on. */
+/** The plan with its memory: how often each request was seen, the bursts that are going on, and when it throttled last. */
 export function faultPlan(seed: string): FaultPlan {
   const seen = new Map<string, { requests: number; faults: number }>();
   const bursts = new Map<string, number>();
+  const throttled = new Map<string, number>();
+  const requests = new Map<string, number>();
   return {
     next(api, request) {
       const before = seen.get(request) ?? { requests: 0, faults: 0 };
@@ -60,9 +64,17 @@ export function faultPlan(seed: string): FaultPlan {
   };
 
   function choose(api: string, planned: Fault | undefined): Fault | undefined {
+    const count = (requests.get(api) ?? 0) + 1;
+    requests.set(api, count);
     const left = bursts.get(api) ?? 0;
     if (planned === 'burst-503') bursts.set(api, BURST);
     else if (left > 0) bursts.set(api, left - 1);
-    return left > 0 ? 'burst-503' : planned;
+    if (left > 0) return 'burst-503';
+    if (planned !== 'throttle-seconds' && planned !== 'throttle-date') return planned;
+    if (count - (throttled.get(api) ?? Number.NEGATIVE_INFINITY) < THROTTLE_EVERY) return undefined;
+    throttled.set(api, count);
+    return planned;
   }
 }
+
+export const isThrottle = (fault: Fault | undefined): boolean => fault === 'throttle-seconds' || fault === 'throttle-date';

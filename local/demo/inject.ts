@@ -7,30 +7,21 @@ import type { Answer } from './routes.ts';
 /** Milliseconds: how long the slow answer rests half-way, and between two bytes of a drip. */
 export type Pace = { slow: number; drip: number };
 
-const SECONDS = [1, 2];
-
 /**
  * The faults that come before any effect. `true`: the request is dealt with.
- * `throttled` hears how long the caller was told to stay away.
+ * `seconds`: how long a caller that is throttled is to stay away.
  */
-export function spoilBefore(
-  fault: Fault | undefined,
-  request: IncomingMessage,
-  response: ServerResponse,
-  throttled: (ms: number) => void,
-): boolean {
+export function spoilBefore(fault: Fault | undefined, request: IncomingMessage, response: ServerResponse, seconds: number): boolean {
   switch (fault) {
     case 'burst-503':
       plain(response, { status: 503, body: { error: 'overloaded, try later' } });
       return true;
     case 'throttle-seconds':
     case 'throttle-date': {
-      const seconds = SECONDS[(request.url ?? '').length % SECONDS.length] as number;
       // Both dates from one moment in whole seconds, so that their difference is what is meant.
       const now = Math.floor(Date.now() / 1000) * 1000;
       response.setHeader('date', new Date(now).toUTCString());
       response.setHeader('retry-after', fault === 'throttle-date' ? new Date(now + seconds * 1000).toUTCString() : String(seconds));
-      throttled(seconds * 1000);
       plain(response, { status: 429, body: { error: 'too many requests' } });
       return true;
     }

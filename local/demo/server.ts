@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
 import { countEffects } from './effects.ts';
-import { faultPlan } from './faults.ts';
+import { faultPlan, isThrottle } from './faults.ts';
 import { type Pace, plain, send, spoilBefore } from './inject.ts';
 import { listen } from './listen.ts';
 import { APIS, type Api, findRoute } from './routes.ts';
@@ -45,6 +45,15 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
   const stopping = new AbortController();
   const pace = options.pace ?? { slow: 800, drip: 100 };
 
+  /** Until when an API answers nobody anything but 429, by `performance.now()`. */
+  const closed = new Map<string, number>();
+  const isClosed = (api: string) => performance.now() < (closed.get(api) ?? 0);
+  /** For how many seconds from now; it begins with the first who is told. */
+  function close(api: string, { pathname }: URL): number {
+    if (!isClosed(api)) closed.set(api, performance.now() + 1_000 * (1 + (pathname.length % 2)));
+    return Math.ceil(((closed.get(api) as number) - performance.now()) / 1_000);
+  }
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://demo');
     const [, first = '', rest = ''] = /^\/([^/]*)(.*)$/.exec(url.pathname) ?? [];
@@ -70,9 +79,12 @@ export async function startDemoApi(options: DemoOptions): Promise<DemoApi> {
     }
     const { route, upstream } = found;
     const identity = `${request.method} ${url.pathname}${url.search}\n${text ?? ''}`;
-    const fault = options.faults === 'off' ? undefined : plan.next(api, identity);
+    const planned = options.faults === 'off' ? undefined : plan.next(api, identity);
+    const fault = isClosed(api) ? 'throttle-seconds' : planned;
     stats.request(route, identity, fault);
-    if (spoilBefore(fault, request, response, (ms) => stats.throttled(identity, ms))) return;
+    const seconds = isThrottle(fault) ? close(api, url) : 0;
+    if (seconds > 0) stats.throttled(identity, seconds * 1_000);
+    if (spoilBefore(fault, request, response, seconds)) return;
     if (text === undefined) return plain(response, { status: 413, body: { error: `a body may have ${MOST_BODY} bytes` } });
     const body = route.method === 'POST' ? parse(text) : undefined;
     const key = request.headers['idempotency-key'];

@@ -8,9 +8,9 @@ import { numberOf, WINDOW_MS, windowAt } from './record.ts';
 
 /** Twice, or those who wait would wait for ever beside those who come. */
 const TIMES = 2;
-const LEAST = 10;
+const LEAST = 50;
 /** As long as nothing stops it again it is twice as fast after each of these: what a process knew of the others may have been too little. */
-const DOUBLES_MS = 10_000;
+const DOUBLES_MS = 5_000;
 const MOST_DOUBLINGS = 10;
 /** A line that is shorter than this is none, ms. */
 const OVER_MS = 500;

@@ -31,6 +31,7 @@ export function placeFrom(given: Json | undefined): Place | undefined {
 
 export const callerOf = ({ limits, effect, retry }: Ask, record: AdmissionRecord, now: number): Caller => ({
   limits: limitsOf(limits, record, now),
+  isPaced: limits.length === 0,
   isSafe: effect === 'safe',
   uncounted: retry,
   place: undefined,

@@ -22,6 +22,8 @@ export type Standing =
 
 export type Caller = {
   readonly limits: readonly Limit[];
+  /** They are a pace, not what an API has published: who is late does no harm. */
+  readonly isPaced?: boolean;
   readonly isSafe: boolean;
   /** A retry that the budget has not let pass yet. */
   readonly uncounted: boolean;
@@ -61,7 +63,8 @@ export function standing(record: AdmissionRecord, caller: Caller, now: number, r
   }
   const at = 'ahead' in place ? Math.max(place.ahead, resumeAt) : timeOf(record, place.line, now);
   if (at > now) return { do: 'wait', until: Math.ceil(at), why: resumeAt > now ? 'gate' : 'rate' };
-  if (now - at > LATE_MS && caller.sending === undefined) return { do: 'book', missed: true, due: due(record, limits, now) };
+  if (now - at > LATE_MS && caller.sending === undefined && !caller.isPaced)
+    return { do: 'book', missed: true, due: due(record, limits, now) };
   return { do: 'go' };
 }
 

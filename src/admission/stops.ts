@@ -6,7 +6,9 @@ import { numberOf, SKEW_MS, toThousandths } from './record.ts';
 
 /** One hostile header cannot freeze the fleet for longer; the call that was told waits in full. */
 export const GATE_MAX_MS = 3_600_000;
-const STEP_MIN_MS = 500;
+/** After a breaker and a hold. */
+const STEP_MS = 500;
+const STEP_MIN_MS = 100;
 const STEP_MAX_MS = 10_000;
 const STEP_SHARE = 1 / 20;
 
@@ -63,7 +65,7 @@ export function release(record: AdmissionRecord, now: number): AdmissionChange |
 /** The line runs again, from where it stood, slowly at first; not before a gate that is up. */
 export function resumed(record: AdmissionRecord, now: number): { resumeAt: number; slow: number } {
   const resumeAt = numberOf(record, 'resumeAt') ?? 0;
-  return resumeAt > now ? { resumeAt, slow: numberOf(record, 'slow') ?? STEP_MIN_MS } : { resumeAt: now, slow: STEP_MIN_MS };
+  return resumeAt > now ? { resumeAt, slow: numberOf(record, 'slow') ?? STEP_MS } : { resumeAt: now, slow: STEP_MS };
 }
 
 function stepFor(stopped: number): number {

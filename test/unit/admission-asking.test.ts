@@ -1,6 +1,7 @@
 /** What a call is answered that asks: it waits no longer in process than it may, and is refused nothing that it could still have. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createAdmission } from '../../src/admission/admission.ts';
+import { lateParts } from '../../src/admission/late.ts';
 import { memoryAdmissionStore as inMemory } from '../../src/admission/memory-store.ts';
 import { hold, raiseGate } from '../../src/admission/stops.ts';
 import type { Admission, AdmissionRecord, AdmissionStore, Answer, Ask } from '../../src/engine/admission-ports.ts';
@@ -13,7 +14,9 @@ let clock: VirtualClock;
 let store: AdmissionStore;
 let reachable: boolean;
 let admission: Admission;
-beforeEach(() => {
+beforeEach(async () => {
+  // Virtual time waits for no file.
+  await lateParts();
   clock = virtualClock(1_800_000_000_000);
   store = inMemory();
   reachable = true;

@@ -197,7 +197,7 @@ describe('the breaker', () => {
       record = made(record, claimProbe(record, probe, now));
       record = made(record, probed(record, probe, 'good', now));
     }
-    expect(record).toEqual({ base: NOW, tat0: NOW + 700, resumeAt: now, slow: 500, pace: 10 });
+    expect(record).toEqual({ base: NOW, tat0: NOW + 700, resumeAt: now, slow: 500, pace: 50 });
   });
 
   it('lets another probe at once when one was not sent', () => {
@@ -235,7 +235,7 @@ describe('the gate', () => {
     expect(limitsOf([], up, NOW + 1)).toEqual([{ requests: 80, per: 1_000, burst: 1 }]);
     expect(limitsOf([TEN], up, NOW + 1)).toEqual([TEN]);
     expect(limitsOf([], { ...up, tat0: NOW + 60_000 }, NOW + 30_000)).toHaveLength(1);
-    expect(limitsOf([], { ...up, tat0: NOW + 60_000 }, NOW + 45_000)).toEqual([{ requests: 320, per: 1_000, burst: 1 }]);
+    expect(limitsOf([], { ...up, tat0: NOW + 60_000 }, NOW + 45_000)).toEqual([{ requests: 1_280, per: 1_000, burst: 1 }]);
     expect(limitsOf([], up, NOW + 30_000)).toEqual([]);
     expect(limitsOf([], {}, NOW)).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createAdmission } from '../../src/admission/admission.ts';
 import { open, probed } from '../../src/admission/breaker.ts';
 import { changed } from '../../src/admission/change.ts';
+import { lateParts } from '../../src/admission/late.ts';
 import { memoryAdmissionStore } from '../../src/admission/memory-store.ts';
 import { raiseGate } from '../../src/admission/stops.ts';
 import type { Admission, AdmissionChange, AdmissionRecord, AdmissionStore, Answer, Ask } from '../../src/engine/admission-ports.ts';
@@ -14,7 +15,9 @@ const LIMIT = { requests: 10, per: 1_000, burst: 1 };
 let clock: VirtualClock;
 let store: AdmissionStore;
 let admission: Admission;
-beforeEach(() => {
+beforeEach(async () => {
+  // Virtual time waits for no file.
+  await lateParts();
   clock = virtualClock(1_800_000_000_000);
   store = memoryAdmissionStore();
   admission = createAdmission({ store, clock, entropy: seededEntropy(1) });
