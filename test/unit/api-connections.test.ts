@@ -27,7 +27,7 @@ describe('the connections', () => {
           state: 'gated',
           gate: { until: '2026-01-01T00:01:00.100Z' },
           breaker: { state: 'closed', opens: 0, requests: 0, failures: 0 },
-          budget: { retries: 0, allowed: 10, windowEnds: '2026-01-01T00:00:10.000Z' },
+          budget: { retries: 0, allowed: 100, windowEnds: '2026-01-01T00:00:10.000Z' },
           rate: [{ requests: 10, per: 1_000, burst: 1, waiting: 0, nextAt: '2026-01-01T00:01:00.100Z' }],
         },
         { connection: 'shop', state: 'open', perAccount: true },
