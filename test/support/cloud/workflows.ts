@@ -9,6 +9,8 @@ export const api = connection({
   timeout: '1s',
   retry: { attempts: 4, deadline: '1h' },
 });
+/** A 429 stops all calls of its connection: those of other workflows are none of them. */
+const throttling = connection({ name: 'throttling-api', baseUrl: vars('test-api'), timeout: '1s', retry: { attempts: 4, deadline: '1h' } });
 const patient = connection({ name: 'patient-api', baseUrl: vars('test-api'), timeout: '5s' });
 
 const quick = workflow({
@@ -55,7 +57,7 @@ const retryAfter = workflow({
   input: z.object({ name: z.string() }),
   async run({ name }) {
     const before = await api.get(`/count/${name}-before`, { as: 'text' });
-    const limited = await api.get(`/limited/${name}`, { as: 'text' });
+    const limited = await throttling.get(`/limited/${name}`, { as: 'text' });
     return { before: before.data, limited: limited.data };
   },
 });
@@ -80,5 +82,5 @@ const accounts = workflow({
   run: async ({ name }) => (await ofAccounts.for(name).get(`/accounts/${name}`, { as: 'text' })).data,
 });
 
-export const connections = [api, patient, ofAccounts, ...limitedConnections];
+export const connections = [api, throttling, patient, ofAccounts, ...limitedConnections];
 export const workflows = [quick, hog, many, long, retryAfter, everything, accounts, ...limitedWorkflows];

@@ -13,10 +13,12 @@ export const api = connection({ name: 'test-api', ...common, retry: { attempts: 
 export const keyed = connection({ name: 'keyed-api', ...common, idempotencyKey: { header: 'Idempotency-Key' } });
 /** Its secret is made by the test, in Secrets Manager. */
 export const locked = connection({ name: 'locked-api', ...common, auth: bearer(secret('locked/token')) });
+/** A 429 stops all calls of its connection: those of other tests are none of them. */
+export const throttling = connection({ name: 'throttling-api', ...common, retry: { attempts: 4, deadline: '1h' } });
 /** Its published limit is five a second. */
 export const limited = connection({ name: 'limited-api', ...common, rateLimit: { requests: 5, per: '1s' } });
 
 /** A test holds it. */
 export const held = connection({ name: 'held-api', ...common });
 
-export const connections = [api, keyed, locked, limited, held];
+export const connections = [api, keyed, locked, throttling, limited, held];

@@ -1,7 +1,7 @@
 /** Workflows that are in flight while they are deployed anew: none of the first two can end before the test lets it. */
 import { sleep, workflow } from 'holdfast';
 import * as z from 'zod/mini';
-import { api, keyed } from './connections.ts';
+import { api, keyed, throttling } from './connections.ts';
 
 export const Named = z.object({ name: z.string() });
 
@@ -23,7 +23,7 @@ const asleep = workflow({
 const retrying = workflow({
   name: 'retrying',
   input: Named,
-  run: async ({ name }) => (await api.get(`/retrying/${name}`)).data,
+  run: async ({ name }) => (await throttling.get(`/retrying/${name}`)).data,
 });
 
 const busy = workflow({
