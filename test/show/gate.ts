@@ -49,9 +49,10 @@ async function show(cloud: TestCloud, api: RecordingApi): Promise<string[]> {
   );
   const began = Date.now();
   const states: string[] = [];
+  let known: Promise<number> | undefined;
   for (let n = 1; !ended; n++) {
     const at = began + n * EVERY_MS;
-    await new Promise((due) => setTimeout(due, at - Date.now()));
+    await new Promise((due) => setTimeout(due, Math.max(0, at - Date.now())));
     const { state, gate, rate } = await connectionOf(cloud, 'gated');
     const came = between(arrivals(), at - EVERY_MS - 1, at).length;
     const up = gate === undefined ? '' : `${((Date.parse(gate.until) - at) / 1_000).toFixed(1)} s`;
@@ -62,21 +63,29 @@ async function show(cloud: TestCloud, api: RecordingApi): Promise<string[]> {
     if (n !== 4) continue;
     api.tell('/gated/', { status: 429, headers: { 'retry-after': String(RETRY_AFTER_S) }, times: 1 });
     say(`        the API answers one request: 429, Retry-After: ${RETRY_AFTER_S}`);
+    known = cloud
+      .until(
+        () => connectionOf(cloud, 'gated'),
+        ({ gate }) => gate !== undefined,
+        PATIENCE_MS,
+      )
+      .then(() => Date.now());
   }
   await all;
-  return judge(api, states);
+  return judge(api, states, (await known) ?? began);
 }
 
-function judge(api: RecordingApi, states: readonly string[]): string[] {
+/** `known`: when the record said that the gate is up. A machine with other work takes a while to read the answer. */
+function judge(api: RecordingApi, states: readonly string[], known: number): string[] {
   const arrivals = api.arrivals('/gated/');
   const answered = arrivals.find(({ status }) => status === 429)?.over;
   if (answered === undefined) return ['no request was answered 429'];
   const until = answered + RETRY_AFTER_S * 1_000;
-  const inside = between(arrivals, answered + NOTICED_MS, until).length;
+  const inside = between(arrivals, Math.max(answered, known) + NOTICED_MS, until).length;
   const after = mostWithin(between(arrivals, until, Number.POSITIVE_INFINITY), 1_000);
   const most = mostWithin(arrivals, 1_000);
   say(
-    `\n${processes(arrivals).size} processes of workers sent them; ${inside} came while the gate was up; at most ${most} came in a second`,
+    `\n${processes(arrivals).size} processes of workers sent them; the fleet knew ${Math.max(0, Math.round(known - answered))} ms after the answer; ${inside} came while the gate was up; at most ${most} came in a second`,
   );
   return [
     ...(inside === 0 ? [] : [`${inside} requests came while the gate was up`]),
