@@ -13,7 +13,10 @@ export type AdmissionOptions = {
   readonly store: AdmissionStore;
   readonly clock: Clock;
   readonly entropy: Entropy;
-  /** How many processes there may be: they share the limits while the record cannot be reached (`onAdmissionError: 'local'`). Default 10. */
+  /**
+   * How many processes there may be. They share the limits while the record cannot be reached (`onAdmissionError: 'local'`), and by them
+   * what one has sent is taken for what all have (pace.ts). Default 10.
+   */
   readonly instances?: number;
 };
 

@@ -6,6 +6,7 @@
  * most half of all places go that way. Who has a place in the line sees the pause when it looks before it sends (pauses.ts).
  */
 import type { AdmissionChange, AdmissionCondition, AdmissionRecord, Limit } from '../engine/admission-ports.ts';
+import { retriesAllowed } from './budget.ts';
 import { lineAt, runsFully } from './line.ts';
 import { asText, type Gap, gapIn, PAUSE_ROOM } from './pauses.ts';
 import { numberOf, outdated, textOf, toThousandths, windowAt } from './record.ts';
@@ -50,14 +51,7 @@ export function endOfLine(record: AdmissionRecord, limits: readonly Limit[], now
   return Math.max(...limits.map((limit, j) => Math.max(line, numberOf(record, `tat${j}`) ?? 0) - slack(limit)));
 }
 
-export function book(
-  claims: readonly Claim[],
-  limits: readonly Limit[],
-  record: AdmissionRecord,
-  counts: Counts,
-  retries: { readonly allowed: number },
-  now: number,
-): Booking {
+export function book(claims: readonly Claim[], limits: readonly Limit[], record: AdmissionRecord, counts: Counts, now: number): Booking {
   const set: Record<string, number | string> = {};
   const add: Record<string, number> = {};
   const when: AdmissionCondition[] = [];
@@ -96,7 +90,7 @@ export function book(
   if (again > 0) {
     const name = `t${windowAt(now)}`;
     add[name] = again;
-    when.push({ name, is: '<=', value: retries.allowed - again, orAbsent: true });
+    when.push({ name, is: '<=', value: retriesAllowed(record, now) - again, orAbsent: true });
   }
   for (const [window, { r, f }] of counts.windows) {
     if (r > 0) add[`r${window}`] = r;

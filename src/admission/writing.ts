@@ -6,7 +6,7 @@ import type { AdmissionChange, AdmissionKey, AdmissionRecord, AdmissionStore, Li
 import type { Clock } from '../engine/ports.ts';
 import { book, type Claim, type Place } from './booking.ts';
 import { open, shouldOpen } from './breaker.ts';
-import { retriesAllowed, retriesLeft } from './budget.ts';
+import { retriesLeft } from './budget.ts';
 import type { Ledger, Page } from './ledger.ts';
 
 /** Calls that are issued together are booked together, ms. */
@@ -102,7 +102,7 @@ export function openWriting(key: AdmissionKey, page: Page, { store, clock }: { s
         });
         if (batch.length === 0 && counts.windows.size === 0 && counts.row === 0) return;
         const claims = batch.map(({ claim }) => claim);
-        const booking = book(claims, limits, record, counts, { allowed: retriesAllowed(record, now) }, now);
+        const booking = book(claims, limits, record, counts, now);
         const order = page.order();
         const { ok, record: found } = await page.reached(() => store.change(key, booking.change));
         page.learn(found, now, order);

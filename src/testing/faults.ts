@@ -14,3 +14,18 @@ export async function withFaults<T>(faults: Faults, op: string, id: string, appl
   await faults.after?.(op, id);
   return result;
 }
+
+/** A store whose every operation can be broken. Its id is the operation's first argument: a text, or the JSON of a key. */
+export function breakable<Store extends object>(store: Store, faults: Faults): Store {
+  const broken = Object.entries(store).map(([op, method]) => [
+    op,
+    async (first: unknown, ...rest: unknown[]) => {
+      const id = typeof first === 'string' ? first : JSON.stringify(first);
+      await faults.before?.(op, id);
+      const result = await (method as (...args: unknown[]) => Promise<unknown>)(first, ...rest);
+      await faults.after?.(op, id);
+      return result;
+    },
+  ]);
+  return Object.fromEntries(broken) as Store;
+}

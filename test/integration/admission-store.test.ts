@@ -59,7 +59,7 @@ describe('the admission store on DynamoDB', () => {
     });
     let now = NOW;
     for (let n = 0; n < 60; n++, now += 20) {
-      const { change } = book(claims, limits, record, nothing, { allowed: 10 }, now);
+      const { change } = book(claims, limits, record, nothing, now);
       ({ record } = await store.change(KEY, change));
     }
     const gate = raiseGate(record, now + 60_000, now);

@@ -4,10 +4,10 @@ import { createAdmission } from '../../src/admission/admission.ts';
 import { lateParts } from '../../src/admission/late.ts';
 import { memoryAdmissionStore as inMemory } from '../../src/admission/memory-store.ts';
 import { hold, raiseGate } from '../../src/admission/stops.ts';
-import type { Admission, AdmissionRecord, AdmissionStore, Answer, Ask } from '../../src/engine/admission-ports.ts';
+import type { Admission, AdmissionRecord, AdmissionStore, Ask } from '../../src/engine/admission-ports.ts';
 import { seededEntropy, type VirtualClock, virtualClock } from '../../src/testing/index.ts';
+import { askAt, KEY, within as withinTime } from '../support/admission/asking.ts';
 
-const KEY = { connection: 'crm' };
 const HOUR = 3_600_000;
 
 let clock: VirtualClock;
@@ -29,34 +29,9 @@ beforeEach(async () => {
   admission = createAdmission({ store: wired, clock, entropy: seededEntropy(1), instances: 10 });
 });
 
-const ask = (more: Partial<Ask> = {}): Ask => ({
-  key: KEY,
-  limits: [{ requests: 10, per: 1_000, burst: 1 }],
-  concurrency: 0,
-  onError: 'wait',
-  tenant: 'small',
-  effect: 'safe',
-  weight: 1,
-  retry: false,
-  timeout: 3_000,
-  patience: 2_000,
-  until: clock.now() + 24 * HOUR,
-  signal: new AbortController().signal,
-  ...more,
-});
+const ask = (more: Partial<Ask> = {}): Ask => askAt(clock, { limits: [{ requests: 10, per: 1_000, burst: 1 }], tenant: 'small', ...more });
 
-async function within(ms: number, answer: Answer | Promise<Answer>): Promise<Answer> {
-  let result: Answer | undefined;
-  void Promise.resolve(answer).then((value) => {
-    result = value;
-  });
-  for (let left = ms; left >= 0 && result === undefined; left -= 10) {
-    for (let n = 0; n < 30; n++) await undefined;
-    if (result === undefined) clock.advance(10);
-  }
-  if (result === undefined) throw new Error('it has not ended in time');
-  return result;
-}
+const within = <T>(ms: number, work: T | Promise<T>): Promise<T> => withinTime(clock, ms, work);
 
 const put = (record: AdmissionRecord) => store.change(KEY, { set: record });
 

@@ -22,7 +22,7 @@ const made = (record: AdmissionRecord, change: AdmissionChange | undefined): Adm
   return next;
 };
 const booked = (record: AdmissionRecord, claims: Claim[], limits = [TEN], counts = NOTHING) => {
-  const { change, placesIn } = book(claims, limits, record, counts, { allowed: 100 }, NOW);
+  const { change, placesIn } = book(claims, limits, record, counts, NOW);
   const after = made(record, change);
   return { after, places: placesIn(after), change };
 };

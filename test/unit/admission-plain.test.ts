@@ -6,8 +6,8 @@ import { windowAt } from '../../src/admission/record.ts';
 import { hold, raiseGate } from '../../src/admission/stops.ts';
 import type { Admission, AdmissionChange, AdmissionStore, Answer, Ask, Permit } from '../../src/engine/admission-ports.ts';
 import { seededEntropy, type VirtualClock, virtualClock } from '../../src/testing/index.ts';
+import { askAt, KEY } from '../support/admission/asking.ts';
 
-const KEY = { connection: 'crm' };
 const ACCOUNT = { connection: 'crm', account: 'acme' };
 
 let clock: VirtualClock;
@@ -29,21 +29,7 @@ beforeEach(() => {
   admission = createAdmission({ store, clock, entropy: seededEntropy(1) });
 });
 
-const askOf = (more: Partial<Ask> = {}): Ask => ({
-  key: KEY,
-  limits: [],
-  concurrency: 0,
-  onError: 'wait',
-  tenant: 'default',
-  effect: 'safe',
-  weight: 1,
-  retry: false,
-  timeout: 3_000,
-  patience: 0,
-  until: clock.now() + 86_400_000,
-  signal: new AbortController().signal,
-  ...more,
-});
+const askOf = (more: Partial<Ask> = {}): Ask => askAt(clock, { patience: 0, ...more });
 
 /** However long it waits for it. */
 async function answered(ask: Ask): Promise<Answer> {

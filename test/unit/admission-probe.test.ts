@@ -8,8 +8,8 @@ import { memoryAdmissionStore } from '../../src/admission/memory-store.ts';
 import { raiseGate } from '../../src/admission/stops.ts';
 import type { Admission, AdmissionChange, AdmissionRecord, AdmissionStore, Answer, Ask } from '../../src/engine/admission-ports.ts';
 import { seededEntropy, type VirtualClock, virtualClock } from '../../src/testing/index.ts';
+import { askAt, KEY, within as withinTime } from '../support/admission/asking.ts';
 
-const KEY = { connection: 'crm' };
 const LIMIT = { requests: 10, per: 1_000, burst: 1 };
 
 let clock: VirtualClock;
@@ -23,35 +23,9 @@ beforeEach(async () => {
   admission = createAdmission({ store, clock, entropy: seededEntropy(1) });
 });
 
-const ask = (more: Partial<Ask> = {}): Ask => ({
-  key: KEY,
-  limits: [LIMIT],
-  concurrency: 0,
-  onError: 'wait',
-  tenant: 'a',
-  effect: 'safe',
-  weight: 1,
-  retry: false,
-  timeout: 3_000,
-  patience: 2_000,
-  until: clock.now() + 86_400_000,
-  signal: new AbortController().signal,
-  ...more,
-});
+const ask = (more: Partial<Ask> = {}): Ask => askAt(clock, { limits: [LIMIT], tenant: 'a', ...more });
 
-async function within<T>(ms: number, work: T | Promise<T>): Promise<T> {
-  let result: { value: T } | undefined;
-  const done = Promise.resolve(work).then((value) => {
-    result = { value };
-  });
-  for (let left = ms; left >= 0 && result === undefined; left -= 10) {
-    for (let n = 0; n < 30; n++) await undefined;
-    if (result === undefined) clock.advance(10);
-  }
-  if (result === undefined) throw new Error('it has not ended in time');
-  await done;
-  return (result as { value: T }).value;
-}
+const within = <T>(ms: number, work: T | Promise<T>): Promise<T> => withinTime(clock, ms, work);
 
 async function make(change: (record: AdmissionRecord, now: number) => AdmissionChange | undefined): Promise<AdmissionRecord> {
   const made = await store.change(KEY, change(await store.read(KEY), clock.now()) ?? {});
