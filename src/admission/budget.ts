@@ -3,7 +3,7 @@ import type { AdmissionRecord } from '../engine/admission-ports.ts';
 import { numberOf, WINDOW_MS, windowAt } from './record.ts';
 
 const SHARE = 0.1;
-/** In a window of ten seconds. With ten in one, an API that fails one call in four held up everybody for minutes (docs/decisions/0042). */
+/** In a window of ten seconds. With ten in one, an API that spoils one request in four took the demo three times as long (docs/decisions/0042). */
 const ALWAYS = 100;
 
 /** How many retries the window of `now` allows in all. */
